@@ -1,0 +1,58 @@
+# A new machine needs python3 (3.11 or newer) and make; everything else is installed into .venv.
+
+PY := .venv/bin/python
+BIN := .venv/bin
+
+.PHONY: help run demo test check format bench screenshots messages clean run-environment dev-environment
+
+help:
+	@echo "make run          start Rung on http://localhost:8000"
+	@echo "make demo         fill var/demo with a client and four months of history"
+	@echo "make test         every test: SQLite, PostgreSQL where it answers, a real browser"
+	@echo "make check        format, lint, types, the arrows between rooms, templates"
+	@echo "make format       let ruff put the code into shape"
+	@echo "make bench        what a page costs, as ratios to a bare Flask view"
+	@echo "make screenshots  take the README's screenshots again"
+	@echo "make messages     collect the texts for translators"
+	@echo "make clean        remove .venv and caches; var/ stays"
+
+run-environment:
+	@sh tools/environment.sh requirements.txt
+
+dev-environment:
+	@sh tools/environment.sh requirements-dev.txt
+
+run: run-environment
+	@exec $(PY) app.py
+
+demo: run-environment
+	@exec $(PY) -m erp.demo
+
+test: dev-environment
+	@exec $(PY) tools/test.py
+
+check: dev-environment
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports --no-logo
+	$(BIN)/djlint --lint --quiet templates
+
+format: dev-environment
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: dev-environment
+	@exec $(PY) -m bench
+
+screenshots: dev-environment
+	@exec $(PY) -m tools.screenshots
+
+messages: dev-environment
+	@mkdir -p translations
+	$(BIN)/pybabel extract --mapping-file=babel.cfg --project=Rung --sort-by-file --add-location=file \
+		--output-file=translations/messages.pot .
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
