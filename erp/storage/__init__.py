@@ -1,0 +1,1 @@
+"""Where rows live: the engine, the tables by noun and their migrations. Knows no rule and no page."""

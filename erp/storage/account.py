@@ -1,0 +1,39 @@
+"""Accounts and their recovery codes."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from erp.storage.db import Base
+
+
+class Account(Base):
+    """One person. `session_epoch` is part of every session cookie: adding one signs out everywhere."""
+
+    __tablename__ = "account"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    display_name: Mapped[str] = mapped_column(String(80))
+    time_zone: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    session_epoch: Mapped[int] = mapped_column(default=0)
+    sound: Mapped[bool] = mapped_column(default=True)
+    vibration: Mapped[bool] = mapped_column(default=True)
+    check_in_minutes: Mapped[int] = mapped_column(default=5)
+
+
+class RecoveryCode(Base):
+    """One single-use code, kept as a SHA-256 digest (the codes carry 80 random bits, so no salt is needed)."""
+
+    __tablename__ = "recovery_code"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    used_at: Mapped[datetime | None]

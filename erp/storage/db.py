@@ -1,0 +1,161 @@
+"""The engine, the sessions, the base class of every table, and the column types that are ours."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from cryptography.fernet import Fernet, MultiFernet
+from sqlalchemy import DateTime, Engine, LargeBinary, MetaData, create_engine, event
+from sqlalchemy.engine import Connection, Dialect, make_url
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Box:
+    """Encrypts what people write. The first key encrypts, every key decrypts.
+
+    One per process, filled by `set_keys` before the first row is read or written.
+    """
+
+    def __init__(self) -> None:
+        self._fernet: MultiFernet | None = None
+
+    def set_keys(self, keys: Sequence[str]) -> None:
+        """Take the keys (url-safe base64, 32 bytes each), newest first."""
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+
+    def seal(self, text: str) -> bytes:
+        """The text, encrypted with the newest key."""
+        assert self._fernet is not None, "the data keys were never set"
+        return self._fernet.encrypt(text.encode())
+
+    def open(self, token: bytes) -> str:
+        """The text behind a token that any of the keys made; raises InvalidToken otherwise."""
+        assert self._fernet is not None, "the data keys were never set"
+        return self._fernet.decrypt(token).decode()
+
+
+box = Box()
+
+
+class EncryptedText(TypeDecorator[str]):
+    """Free text about a person: str in Python, a Fernet token in the database."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else box.seal(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        return None if value is None else box.open(bytes(value))
+
+
+class EncryptedJSON(TypeDecorator[dict[str, Any]]):
+    """A small mapping that holds free text: dict in Python, a Fernet token in the database."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else box.seal(json.dumps(value, separators=(",", ":")))
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> dict[str, Any] | None:
+        return None if value is None else json.loads(box.open(bytes(value)))
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment: aware UTC in Python, UTC with microseconds in the database. A naive time is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base class of every table."""
+
+    type_annotation_map = {datetime: Instant}
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for the address; SQLite gets WAL, durable commits, foreign keys and real transactions."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(url, connect_args={"timeout": 10}, hide_parameters=True)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver's own transactions start too late to be of use: BEGIN is ours, below.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes its lock before it reads; two that both read first could not both write.
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class Sessions:
+    """Makes sessions on one engine: `reading()` and `writing()`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._writer = engine.execution_options(writes=True)
+
+    def reading(self) -> Session:
+        """A session that sees one snapshot and changes nothing."""
+        return Session(self.engine, autoflush=False, expire_on_commit=False)
+
+    def writing(self) -> Session:
+        """A session whose transaction holds the write lock from its first statement on (SQLite)."""
+        return Session(self._writer, expire_on_commit=False)
+
+
+def alembic_config(url: str) -> Config:
+    """Alembic's configuration for the database at `url`, without a file."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["url"] = url
+    return config
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Bring the database at `url` to `revision`; a database that is there already is left as it is."""
+    command.upgrade(alembic_config(url), revision)

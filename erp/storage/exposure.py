@@ -1,0 +1,74 @@
+"""Exposures: the events as they came, and the row that keeps what they fold to."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, SmallInteger, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from erp.storage.db import Base, EncryptedJSON, EncryptedText
+
+
+class Exposure(Base):
+    """The folded state of one exposure. Durations in seconds, SUDS 0–100.
+
+    Everything but `local_date` follows from the events; `local_date` is fixed when the start is recorded.
+    """
+
+    __tablename__ = "exposure"
+    __table_args__ = (
+        Index(None, "account_id", "local_date"),
+        Index(None, "account_id", "phase"),
+        Index(None, "step_id", "started_at"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    step_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("step.id", ondelete="SET NULL"))
+    phase: Mapped[str] = mapped_column(String(8), default="before")
+    local_date: Mapped[date | None]
+    zone: Mapped[str | None] = mapped_column(String(64))
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    seconds: Mapped[int] = mapped_column(default=0)
+    planned_seconds: Mapped[int] = mapped_column(default=0)
+    expected_suds: Mapped[int | None] = mapped_column(SmallInteger)
+    peak_suds: Mapped[int | None] = mapped_column(SmallInteger)
+    last_suds: Mapped[int | None] = mapped_column(SmallInteger)
+    resisted: Mapped[int] = mapped_column(SmallInteger, default=0)
+    rituals: Mapped[int] = mapped_column(SmallInteger, default=0)
+    likelihood: Mapped[int | None] = mapped_column(SmallInteger)
+    outcome: Mapped[str | None] = mapped_column(String(8))
+    stopping_rule: Mapped[str] = mapped_column(String(16), default="time")
+    check_in_minutes: Mapped[int] = mapped_column(SmallInteger, default=0)
+    curve: Mapped[list[list[int]]] = mapped_column(JSON, default=list)
+    prediction: Mapped[str | None] = mapped_column(EncryptedText)
+    response: Mapped[str | None] = mapped_column(EncryptedText)
+    learning: Mapped[str | None] = mapped_column(EncryptedText)
+    note: Mapped[str | None] = mapped_column(EncryptedText)
+
+
+class Event(Base):
+    """One thing that happened in an exposure, as the phone said it.
+
+    `happened_at` is the phone's clock, `received_at` the server's; `shift_ms` is what must be added to the
+    phone's clock to make it right (0 while it is within a sane skew). `value` is the SUDS of a check-in or the
+    minutes of an extension; `data` holds the rest, encrypted.
+    """
+
+    __tablename__ = "event"
+    __table_args__ = (Index(None, "exposure_id"),)
+
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    exposure_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("exposure.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(16))
+    happened_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    shift_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+    value: Mapped[int | None] = mapped_column(SmallInteger)
+    data: Mapped[dict[str, Any] | None] = mapped_column(EncryptedJSON)

@@ -1,0 +1,15 @@
+"""Alembic's entry: runs the migrations on the database that the caller names."""
+
+from alembic import context
+
+from erp.storage import account, exposure, ladder, practice  # noqa: F401  (they fill the metadata)
+from erp.storage.db import Base, open_engine
+
+url = context.config.attributes["url"]
+engine = open_engine(url)
+with engine.execution_options(writes=True).connect() as connection:
+    context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+    with context.begin_transaction():
+        context.run_migrations()
+    connection.commit()
+engine.dispose()
