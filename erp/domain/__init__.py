@@ -1,0 +1,1 @@
+"""The rules, queries and verbs, true on paper: no HTTP, no HTML. Every function gets its session and its clock."""

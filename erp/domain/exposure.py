@@ -1,0 +1,276 @@
+"""Exposures: what a list of events folds to, and how exposures are read.
+
+An exposure is never called failed: stopping early, high distress and rituals are all practice (Craske et al. 2014).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from erp.domain.errors import NotFound
+from erp.storage.exposure import Event, Exposure
+from erp.storage.ladder import Step
+
+KINDS = ("started", "checked_in", "resisted", "ritual", "paused", "resumed", "extended", "finished", "noted")
+STOPPING_RULES = ("time", "halved", "tested")
+OUTCOMES = ("no", "partly", "yes")
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One event with its corrected time (UTC). `data` as the phone sent it, checked."""
+
+    id: uuid.UUID
+    kind: str
+    at: datetime
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class State:
+    """What the events of one exposure fold to. Durations in seconds; `curve` is (practised second, SUDS)."""
+
+    started_at: datetime | None = None
+    planned_seconds: int = 0
+    paused_at: datetime | None = None
+    away: timedelta = timedelta()
+    finished_at: datetime | None = None
+    last_at: datetime | None = None
+    curve: list[tuple[int, int]] = field(default_factory=list)
+    resisted: int = 0
+    rituals: int = 0
+    start: dict[str, Any] = field(default_factory=dict)
+    noted: bool = False
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def phase(self) -> str:
+        """Before (no start yet), running, after (finished), done (finished and noted)."""
+        if self.started_at is None:
+            return "before"
+        if self.finished_at is None:
+            return "running"
+        return "done" if self.noted else "after"
+
+    def seconds_at(self, moment: datetime) -> int:
+        """Whole seconds practised by `moment`; time in a pause does not count."""
+        if self.started_at is None:
+            return 0
+        ends = [each for each in (moment, self.paused_at, self.finished_at) if each is not None]
+        return max(0, int((min(ends) - self.started_at - self.away).total_seconds()))
+
+    @property
+    def seconds(self) -> int:
+        """Whole seconds practised up to the finish or, while it runs, up to the last sign of life."""
+        return self.seconds_at(self.last_at) if self.last_at else 0
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When the planned time is over, should no pause come; None in a pause and before the start."""
+        if self.started_at is None or self.paused_at is not None:
+            return None
+        return self.started_at + timedelta(seconds=self.planned_seconds) + self.away
+
+    @property
+    def suds(self) -> list[int]:
+        """Every rating in order, the expected one first where there is one."""
+        return [suds for _, suds in self.curve]
+
+
+def fold(events: Iterable[Happening]) -> State:
+    """The state after the events, in whatever order and however often they came.
+
+    They count in the order of time, then id. The first start holds, and nothing happens before it.
+    """
+    ordered = sorted({event.id: event for event in events}.values(), key=lambda event: (event.at, event.id))
+    state = State()
+    start = next((event for event in ordered if event.kind == "started"), None)
+    if start is None:
+        return state
+    state.started_at = state.last_at = start.at
+    state.start = start.data
+    state.planned_seconds = start.data["planned_minutes"] * 60
+    if start.data.get("expected_suds") is not None:
+        state.curve.append((0, start.data["expected_suds"]))
+    for event in ordered:
+        if event.kind != "started":
+            _apply(state, event, max(event.at, start.at))
+    if state.notes.get("suds") is not None:
+        state.curve.append((state.seconds, state.notes["suds"]))
+    return state
+
+
+def _apply(state: State, event: Happening, at: datetime) -> None:
+    match event.kind:
+        case "checked_in":
+            state.curve.append((state.seconds_at(at), event.data["suds"]))
+        case "resisted":
+            state.resisted += 1
+        case "ritual":
+            state.rituals += 1
+        case "paused" if state.paused_at is None and state.finished_at is None:
+            state.paused_at = at
+        case "resumed":
+            _go_on(state, at)
+        case "extended":
+            state.planned_seconds += event.data["minutes"] * 60
+            if state.finished_at is not None:
+                _go_on(state, at)
+        case "finished" if state.finished_at is None:
+            state.finished_at = at
+        case "noted":
+            state.noted = True
+            state.notes.update({name: value for name, value in event.data.items() if value not in (None, "")})
+    state.last_at = state.finished_at or at
+
+
+def _go_on(state: State, at: datetime) -> None:
+    """End a pause or take a finish back; the time since then was not practice."""
+    since = state.paused_at or state.finished_at
+    if since is not None:
+        state.away += at - since
+    state.paused_at = state.finished_at = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureView:
+    """One exposure for a page. Durations in seconds; `curve` is (practised second, SUDS)."""
+
+    id: uuid.UUID
+    step_id: uuid.UUID | None
+    title: str
+    phase: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    due_at: datetime | None
+    local_date: date | None
+    seconds: int
+    planned_seconds: int
+    expected_suds: int | None
+    peak_suds: int | None
+    last_suds: int | None
+    resisted: int
+    rituals: int
+    prediction: str | None
+    likelihood: int | None
+    response: str | None
+    outcome: str | None
+    learning: str | None
+    note: str | None
+    stopping_rule: str
+    check_in_minutes: int
+    curve: list[tuple[int, int]]
+
+
+def exposure_of(session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID) -> Exposure:
+    """The client's own exposure; raises NotFound for everybody else's and for none."""
+    row = session.get(Exposure, exposure_id)
+    if row is None or row.account_id != account_id:
+        raise NotFound
+    return row
+
+
+def view_of(row: Exposure, title: str | None) -> ExposureView:
+    """The exposure for a page; `title` is its step's."""
+    return ExposureView(
+        id=row.id,
+        step_id=row.step_id,
+        title=title or "",
+        phase=row.phase,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        due_at=row.due_at,
+        local_date=row.local_date,
+        seconds=row.seconds,
+        planned_seconds=row.planned_seconds,
+        expected_suds=row.expected_suds,
+        peak_suds=row.peak_suds,
+        last_suds=row.last_suds,
+        resisted=row.resisted,
+        rituals=row.rituals,
+        prediction=row.prediction,
+        likelihood=row.likelihood,
+        response=row.response,
+        outcome=row.outcome,
+        learning=row.learning,
+        note=row.note,
+        stopping_rule=row.stopping_rule,
+        check_in_minutes=row.check_in_minutes,
+        curve=[(second, suds) for second, suds in row.curve],
+    )
+
+
+def exposures_on(session: Session, account_id: uuid.UUID, day: date) -> list[ExposureView]:
+    """The exposures that started on a local date, first to last."""
+    rows = session.execute(
+        select(Exposure, Step.title)
+        .outerjoin(Step, Step.id == Exposure.step_id)
+        .where(Exposure.account_id == account_id, Exposure.local_date == day)
+        .order_by(Exposure.started_at)
+    )
+    return [view_of(row, title) for row, title in rows]
+
+
+def latest_of_step(session: Session, step: Step, count: int) -> list[ExposureView]:
+    """The latest exposures of a step, newest first."""
+    rows = session.scalars(
+        select(Exposure)
+        .where(Exposure.step_id == step.id, Exposure.started_at.is_not(None))
+        .order_by(Exposure.started_at.desc())
+        .limit(count)
+    )
+    return [view_of(row, step.title) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An exposure that was started and not finished. `overdue`: its planned time has passed."""
+
+    id: uuid.UUID
+    title: str
+    overdue: bool
+
+
+def running_of(session: Session, account_id: uuid.UUID, now: datetime) -> Running | None:
+    """The client's exposure that was started last and is not finished, if there is one."""
+    row = session.execute(
+        select(Exposure.id, Exposure.due_at, Step.title)
+        .outerjoin(Step, Step.id == Exposure.step_id)
+        .where(Exposure.account_id == account_id, Exposure.phase == "running")
+        .order_by(Exposure.started_at.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    return Running(row.id, row.title or "", row.due_at is not None and row.due_at <= now)
+
+
+def happenings_of(session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID) -> list[Happening]:
+    """The events of an exposure, with corrected times, in the order in which they count."""
+    rows = session.execute(
+        select(Event.id, Event.kind, Event.happened_at, Event.shift_ms, Event.value, Event.data).where(
+            Event.exposure_id == exposure_id, Event.account_id == account_id
+        )
+    )
+    return sorted(
+        (happening(*row) for row in rows),
+        key=lambda event: (event.at, event.id),
+    )
+
+
+def happening(
+    event_id: uuid.UUID, kind: str, at: datetime, shift_ms: int, value: int | None, data: dict[str, Any] | None
+) -> Happening:
+    """An event from its columns."""
+    if kind == "checked_in":
+        data = {"suds": value}
+    elif kind == "extended":
+        data = {"minutes": value}
+    return Happening(event_id, kind, (at + timedelta(milliseconds=shift_ms)).astimezone(UTC), data or {})

@@ -1,0 +1,92 @@
+"""Reading raw values (of a form or of JSON) into what the verbs take, collecting every problem before refusing."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from erp.domain.errors import Invalid, Problem
+
+
+class Fields:
+    """A raw mapping and the problems found in it so far. Ask for each field, then `check()` once."""
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        self.raw = raw
+        self.problems: dict[str, Problem] = {}
+
+    def wrong(self, name: str, code: str, **values: int | str) -> None:
+        """Note that a field is wrong; the first problem of a field stays."""
+        self.problems.setdefault(name, Problem(code, values))
+
+    def check(self) -> None:
+        """Raise Invalid if anything was wrong."""
+        if self.problems:
+            raise Invalid(self.problems)
+
+    def text(self, name: str, longest: int, *, required: bool = False) -> str:
+        """Text without surrounding space, at most `longest` characters; empty when wrong or missing."""
+        value = self.raw.get(name)
+        value = "" if value is None else value
+        if not isinstance(value, str):
+            self.wrong(name, "not_text")
+            return ""
+        value = value.replace("\x00", "").replace("\r\n", "\n").strip()
+        if required and not value:
+            self.wrong(name, "required")
+        elif len(value) > longest:
+            self.wrong(name, "too_long", longest=longest)
+        return value
+
+    def whole(self, name: str, low: int, high: int, *, default: int | None = None) -> int:
+        """A whole number from `low` to `high`; a missing one is `default`, or a problem without a default."""
+        value = self.whole_or_none(name, low, high)
+        if value is not None:
+            return value
+        if default is None:
+            self.wrong(name, "required")
+            return low
+        return default
+
+    def whole_or_none(self, name: str, low: int, high: int) -> int | None:
+        """A whole number from `low` to `high`, or None when there is none or it is wrong."""
+        value = self.raw.get(name)
+        if value is None or value == "":
+            return None
+        if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 12:
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            self.wrong(name, "not_whole", low=low, high=high)
+            return None
+        return value
+
+    def one_of(self, name: str, options: tuple[str, ...], *, default: str | None = None) -> str:
+        """One of the options; a missing one is `default`, or a problem without a default."""
+        value = self.raw.get(name)
+        if (value is None or value == "") and default is not None:
+            return default
+        if value not in options:
+            self.wrong(name, "not_an_option")
+            return options[0]
+        return str(value)
+
+    def identifier(self, name: str) -> uuid.UUID | None:
+        """A UUID, or None when it is missing or wrong (which is a problem)."""
+        try:
+            return uuid.UUID(str(self.raw.get(name)))
+        except ValueError:
+            self.wrong(name, "not_an_id")
+            return None
+
+    def day(self, name: str, *, default: date | None = None) -> date | None:
+        """A date like 2026-11-22; a missing one is `default`, or a problem without a default."""
+        value = self.raw.get(name)
+        if not value and default is not None:
+            return default
+        try:
+            return date.fromisoformat(str(value))
+        except ValueError:
+            self.wrong(name, "not_a_date")
+            return None
