@@ -1,0 +1,76 @@
+"""Rung's entry: `create_app()` for servers; `python app.py` serves it here with the embedded defaults."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+from waitress.server import create_server
+
+from erp import create_app
+from erp.settings import BadSetting, Settings
+from erp.storage.db import migrate
+
+__all__ = ["create_app", "main"]
+
+
+def main() -> int:
+    """Migrate, serve until Ctrl-C, and say in plain words where; 0 after a clean end, 1 with a sentence otherwise."""
+    try:
+        settings = Settings.from_env()
+        listening = _listen(settings)
+        _prepare(settings)
+    except BadSetting as error:
+        print(error, file=sys.stderr)
+        return 1
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    server = create_server(create_app(settings), sockets=[listening], threads=settings.threads, ident=None)
+    print(_welcome(settings), flush=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    server.run()
+    server.close()
+    print("Stopped.", flush=True)
+    return 0
+
+
+def _prepare(settings: Settings) -> None:
+    try:
+        migrate(settings.database_url)
+    except SQLAlchemyError as error:
+        where = make_url(settings.database_url).render_as_string()
+        raise BadSetting(f"The database {where} cannot be used: {getattr(error, 'orig', None) or error}.") from error
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The socket to serve on, taken before anything else so that a second start touches nothing."""
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=128)
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        reason = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error)
+        raise BadSetting(
+            f"Rung cannot listen on {where} ({reason}). Is it running already? Another port: RUNG_PORT=8001."
+        ) from error
+
+
+def _welcome(settings: Settings) -> str:
+    host = "localhost" if settings.host == "127.0.0.1" else settings.host
+    sqlite = settings.database_url.startswith("sqlite")
+    return f"""
+Rung is running:   {settings.origin or f"http://{host}:{settings.port}"}
+Your data is in:   {settings.data}{"" if sqlite else " (keys) and in PostgreSQL"}
+
+On this computer everything works. A phone needs https to install the app, to keep
+the screen on and to work offline: the README shows two ways that take a minute.
+
+Press Ctrl-C to stop.
+"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,252 @@
+"""Signing up, in and out, recovery codes, and a person's own settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from cryptography.fernet import InvalidToken
+from flask import Blueprint, Response, abort, current_app, render_template, request, session, url_for
+from flask_limiter.util import get_remote_address
+from flask_login import login_user, logout_user
+from werkzeug.wrappers import Response as BaseResponse
+
+from erp.domain import account as accounts
+from erp.domain.account import zone_names
+from erp.domain.errors import Conflict, Invalid, Problem
+from erp.storage.account import Account
+from erp.storage.db import box
+from erp.web import Visitor, by_htmx, db, limiter, me, now, public, safe_next, see_other
+from erp.web.forms import form_page
+from erp.web.problems import sentences
+
+blueprint = Blueprint("account", __name__)
+
+DETAILS = ("display_name", "time_zone", "sound", "vibration", "check_in_minutes")
+
+
+def _attempts() -> str:
+    return f"{current_app.extensions['rung.settings'].attempts} per 15 minutes"
+
+
+def _attempts_of_place() -> str:
+    return f"{current_app.extensions['rung.settings'].attempts * 4} per 15 minutes"
+
+
+def _address_and_place() -> str:
+    return f"{accounts.normal_email(request.form.get('email', ''))[:254]} {get_remote_address()}"
+
+
+limited = limiter.shared_limit(_attempts, scope="attempts", key_func=_address_and_place, methods=["POST"])
+limited_place = limiter.shared_limit(_attempts_of_place, scope="places", methods=["POST"])
+
+
+def zones() -> list[tuple[str, list[tuple[str, str]]]]:
+    """The time zones by region, as (region, [(name, label)]), for a select."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for name in zone_names():
+        region, _slash, place = name.partition("/")
+        groups.setdefault(region, []).append((name, place.replace("_", " ").replace("/", " – ")))
+    return list(groups.items())
+
+
+def _enter(account: Account) -> None:
+    session.clear()
+    session.permanent = True
+    login_user(Visitor(account))
+
+
+@blueprint.route("/sign-up", methods=["GET", "POST"])
+@public
+@limited
+@limited_place
+def sign_up() -> Any:
+    """Make an account, sign in on this phone, and go to its recovery codes."""
+    if request.method == "GET":
+        return _sign_up_page()
+    email, password = request.form.get("email", ""), request.form.get("password", "")
+    try:
+        account, codes = accounts.sign_up(db(), request.form, now())
+    except Invalid as error:
+        return _sign_up_page(error)
+    except Conflict:
+        # Whoever knows the password may come in; to everybody else the address stays unsaid.
+        known = accounts.sign_in(db(), email, password)
+        if known is None:
+            return _sign_up_page(Invalid({"": Problem("no_account")}))
+        _enter(known)
+        return see_other(url_for("practice.today"))
+    db().commit()
+    _enter(account)
+    _show_codes(codes)
+    return see_other(url_for("account.codes"))
+
+
+def _sign_up_page(error: Invalid | None = None) -> Any:
+    return form_page("account/sign_up.html", "account/_sign_up_form.html", error, form={}, zones=zones())
+
+
+@blueprint.route("/sign-in", methods=["GET", "POST"])
+@public
+@limited
+@limited_place
+def sign_in() -> Any:
+    """Sign in with an address and its password."""
+    if request.method == "GET":
+        return _sign_in_page({"next": request.args.get("next", "")})
+    account = accounts.sign_in(db(), request.form.get("email", ""), request.form.get("password", ""))
+    if account is None:
+        return _sign_in_page({}, Invalid({"": Problem("no_match")}))
+    db().commit()
+    _enter(account)
+    return see_other(safe_next(request.form.get("next")))
+
+
+def _sign_in_page(form: dict[str, str], error: Invalid | None = None) -> Any:
+    return form_page("account/sign_in.html", "account/_sign_in_form.html", error, form=form)
+
+
+@blueprint.route("/recover", methods=["GET", "POST"])
+@public
+@limited
+@limited_place
+def recover() -> Any:
+    """Set a new password with a recovery code."""
+    if request.method == "GET":
+        return _recover_page()
+    try:
+        account = accounts.recover(db(), request.form, now())
+    except Invalid as error:
+        return _recover_page(error)
+    db().commit()
+    _enter(account)
+    return see_other(url_for("practice.today"))
+
+
+def _recover_page(error: Invalid | None = None) -> Any:
+    return form_page("account/recover.html", "account/_recover_form.html", error, form={})
+
+
+@blueprint.post("/sign-out")
+@public
+def sign_out() -> BaseResponse:
+    """Sign out on this phone."""
+    logout_user()
+    session.clear()
+    return see_other(url_for("shell.home"))
+
+
+@blueprint.get("/account")
+def account() -> Any:
+    """Show the person's own settings."""
+    return _account_page()
+
+
+def _account_page(fragment: str = "", error: Invalid | None = None, form: Mapping[str, Any] | None = None) -> Any:
+    saved = {name: getattr(me(), name) for name in DETAILS}
+    context = {"form": form or saved, "errors": sentences(error) if error else {}, "zones": zones()}
+    if error and by_htmx():
+        return render_template(fragment, **context), 422
+    left = accounts.codes_left(db(), me().id)
+    return render_template("account/account.html", left=left, **context), 422 if error else 200
+
+
+@blueprint.post("/account/details")
+def details() -> Any:
+    """Take name, time zone and the timer's manners."""
+    try:
+        accounts.change_details(me(), request.form)
+    except Invalid as error:
+        return _account_page("account/_details_form.html", error, request.form)
+    db().commit()
+    return see_other(url_for("account.account"))
+
+
+@blueprint.post("/account/zone")
+def zone() -> Any:
+    """Take the phone's time zone for the days to come."""
+    try:
+        accounts.change_zone(me(), request.form)
+    except Invalid:
+        abort(400)
+    db().commit()
+    return see_other(safe_next(request.form.get("next")))
+
+
+@blueprint.post("/account/password")
+@limited_place
+def password() -> Any:
+    """Set a new password; stay signed in here, sign out everywhere else."""
+    try:
+        accounts.change_password(db(), me(), request.form)
+    except Invalid as error:
+        return _account_page("account/_password_form.html", error)
+    db().commit()
+    _enter(db().get_one(Account, me().id))
+    return see_other(url_for("account.account"))
+
+
+@blueprint.post("/account/sign-out-everywhere")
+def sign_out_everywhere() -> BaseResponse:
+    """Sign out on every device, this one included."""
+    accounts.sign_out_everywhere(me())
+    db().commit()
+    return sign_out()
+
+
+@blueprint.get("/account/codes")
+def codes() -> str:
+    """Show new recovery codes until they are saved, else how many are left."""
+    return _codes_page()
+
+
+def _codes_page(errors: dict[str, str] | None = None) -> str:
+    left = accounts.codes_left(db(), me().id)
+    return render_template("account/codes.html", codes=_shown_codes(), left=left, errors=errors or {}, form={})
+
+
+@blueprint.post("/account/codes")
+@limited_place
+def codes_new() -> Any:
+    """Make a new set of recovery codes; the old ones stop working."""
+    try:
+        accounts.check_current(me(), request.form)
+    except Invalid as error:
+        return _codes_page(sentences(error)), 422
+    _show_codes(accounts.new_codes(db(), me()))
+    db().commit()
+    return see_other(url_for("account.codes"))
+
+
+@blueprint.post("/account/codes/download")
+def codes_download() -> Response:
+    """Hand the codes that are shown as a text file."""
+    shown = _shown_codes()
+    if not shown:
+        abort(404)
+    text = "Rung\n\n" + "\n".join(shown) + "\n"
+    return Response(
+        text, mimetype="text/plain", headers={"Content-Disposition": 'attachment; filename="rung-recovery-codes.txt"'}
+    )
+
+
+@blueprint.post("/account/codes/saved")
+def codes_saved() -> BaseResponse:
+    """Stop showing the codes."""
+    session.pop("codes", None)
+    return see_other(url_for("practice.today"))
+
+
+def _show_codes(codes: list[str]) -> None:
+    # They ride in the person's own cookie, sealed, until they say they have them: an answer that got lost on a
+    # bad network can be asked for again, and the server keeps only digests.
+    session["codes"] = box.seal(json.dumps(codes)).decode()
+
+
+def _shown_codes() -> list[str] | None:
+    try:
+        shown: list[str] | None = json.loads(box.open(session["codes"].encode())) if "codes" in session else None
+    except InvalidToken:
+        return None
+    return shown

@@ -1,0 +1,91 @@
+"""Static files: copied and compressed once per change, served under a name that changes with them, for ever."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from wsgiref.headers import Headers
+
+from flask import Flask, current_app
+from whitenoise import WhiteNoise
+from whitenoise.compress import Compressor
+
+YEAR = 31_536_000
+KEPT = 3
+
+
+def install(app: Flask, source: Path, built: Path) -> None:
+    """Serve `source` at /static/<hash>/ from compressed copies under `built`, and give templates `asset(path)`."""
+    version = _version(source)
+    _build(source, built / version)
+    app.extensions["rung.version"] = version
+    app.jinja_env.globals["asset"] = asset
+    served = WhiteNoise(
+        app.wsgi_app,
+        max_age=YEAR,
+        immutable_file_test=_always,
+        allow_all_origins=False,
+        add_headers_function=_add_headers,
+    )
+    # A page from before an update goes on working: its files are still here under their own name.
+    for folder in _kept(built):
+        served.add_files(str(folder), prefix=f"static/{folder.name}/")
+    app.wsgi_app = served  # type: ignore[method-assign]
+
+
+def asset(path: str) -> str:
+    """The address of a static file, which changes when anything in the tree does."""
+    return f"/static/{current_app.extensions['rung.version']}/{path}"
+
+
+def _always(_path: str, _url: str) -> bool:
+    return True
+
+
+def _add_headers(headers: Headers, _path: str, _url: str) -> None:
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+
+
+def _files(source: Path) -> list[Path]:
+    return sorted(path for path in source.rglob("*") if path.is_file())
+
+
+def _version(source: Path) -> str:
+    digest = hashlib.sha256()
+    for path in _files(source):
+        digest.update(str(path.relative_to(source)).encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+def _kept(built: Path) -> list[Path]:
+    """The trees that were built, newest first."""
+    trees = [path for path in built.iterdir() if re.fullmatch("[0-9a-f]{12}", path.name)]
+    return sorted(trees, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _build(source: Path, target: Path) -> None:
+    """Make the compressed copy of the tree beside its place and move it there whole, unless it is there."""
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=target.parent))
+    try:
+        shutil.copytree(source, draft, dirs_exist_ok=True)
+        compressor = Compressor(quiet=True)
+        for path in _files(draft):
+            if compressor.should_compress(path.name):
+                list(compressor.compress(str(path)))
+        for old in _kept(target.parent)[KEPT - 1 :]:
+            shutil.rmtree(old, ignore_errors=True)
+        try:
+            draft.rename(target)
+        except OSError:
+            if not target.exists():
+                raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

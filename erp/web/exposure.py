@@ -1,0 +1,211 @@
+"""The practice page, and the one route that takes what happens on it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, url_for
+from uuid6 import uuid7
+from werkzeug.wrappers import Response as BaseResponse
+
+from erp.domain.errors import Invalid, NotFound
+from erp.domain.event import NewEvent, parse, record
+from erp.domain.exposure import Happening, exposure_of, fold, happenings_of, running_of, view_of
+from erp.domain.ladder import next_step, step_of
+from erp.domain.ladder import view_of as step_view
+from erp.domain.practice import practice_of
+from erp.storage.exposure import Exposure
+from erp.storage.ladder import Step
+from erp.web import db, me, now, see_other, today
+from erp.web.problems import sentences
+
+blueprint = Blueprint("exposure", __name__)
+
+MOST_EVENTS = 200
+
+
+@blueprint.get("/practice")
+def next_practice() -> BaseResponse:
+    """Go to the practice that runs, else to the next step's, else to Today."""
+    running = running_of(db(), me().id, now())
+    if running:
+        return redirect(url_for("exposure.exposure", exposure_id=running.id))
+    step = next_step(db(), me().id)
+    return redirect(url_for("exposure.practice", step_id=step.id) if step else url_for("practice.today"))
+
+
+@blueprint.get("/steps/<uuid:step_id>/practice")
+def practice(step_id: uuid.UUID) -> Any:
+    """Show the practice page of a step, before the start."""
+    return _page(step_of(db(), me().id, step_id), None)
+
+
+@blueprint.get("/exposures/<uuid:exposure_id>", endpoint="exposure")
+def exposure_page(exposure_id: uuid.UUID) -> Any:
+    """Show an exposure, wherever it stands.
+
+    One that the server has not heard of yet, because its start still waits on the phone, names its step.
+    """
+    found = db().get(Exposure, exposure_id)
+    if found is not None and found.account_id == me().id and found.step_id is not None:
+        return _page(db().get_one(Step, found.step_id), found)
+    try:
+        step_id = uuid.UUID(request.args.get("step", ""))
+    except ValueError:
+        raise NotFound from None
+    if found is not None and found.account_id != me().id:
+        raise NotFound
+    return _page(step_of(db(), me().id, step_id), None, exposure_id)
+
+
+def _page(
+    step: Step, found: Exposure | None, exposure_id: uuid.UUID | None = None, errors: dict[str, str] | None = None
+) -> Any:
+    running = running_of(db(), me().id, now())
+    shown = found.id if found else exposure_id
+    events = happenings_of(db(), me().id, shown) if shown else []
+    view = view_of(found, step.title) if found else None
+    if view and view.phase == "running":
+        view = replace(view, seconds=fold(events).seconds_at(now()))
+    return render_template(
+        "exposure/practice.html",
+        step=step_view(step),
+        exposure=view,
+        record=_record(step.id, shown, events),
+        running=running if running and running.id != shown else None,
+        account=me(),
+        errors=errors or {},
+        **_after(found),
+    )
+
+
+def _after(found: Exposure | None) -> dict[str, Any]:
+    """What the summary shows beside the exposure: its day and the streak."""
+    if found is None or found.phase != "done" or found.local_date is None:
+        return {}
+    loaded = practice_of(db(), me().id, today(), found.local_date, found.local_date)
+    return {"day": loaded.between(found.local_date, found.local_date)[0], "totals": loaded.totals()}
+
+
+def _record(step_id: uuid.UUID, exposure_id: uuid.UUID | None, events: list[Happening]) -> dict[str, Any]:
+    return {
+        "exposure": exposure_id,
+        "step": step_id,
+        "account": me().id,
+        "zone": me().time_zone,
+        "now": _stamp(now()),
+        "events": [_written(event) for event in events],
+    }
+
+
+def _written(event: Happening) -> dict[str, Any]:
+    return {"id": event.id, "kind": event.kind, "at": _stamp(event.at), **event.data}
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@blueprint.get("/exposures/<uuid:exposure_id>/record")
+def record_(exposure_id: uuid.UUID) -> Response:
+    """Tell the events of an exposure; 304 where nothing is new."""
+    found = exposure_of(db(), me().id, exposure_id)
+    assert found.step_id is not None
+    written = _record(found.step_id, found.id, happenings_of(db(), me().id, found.id))
+    answer = jsonify(written)
+    seen = json.dumps([str(event["id"]) for event in written["events"]])
+    answer.set_etag(hashlib.sha256(seen.encode()).hexdigest()[:20])
+    answer.make_conditional(request)
+    return answer
+
+
+@blueprint.get("/exposures/<uuid:exposure_id>/summary")
+def summary(exposure_id: uuid.UUID) -> str:
+    """Show what an exposure came to."""
+    found = exposure_of(db(), me().id, exposure_id)
+    if found.local_date is None or found.step_id is None:
+        raise NotFound
+    loaded = practice_of(db(), me().id, today(), found.local_date, found.local_date)
+    return render_template(
+        "exposure/_summary.html",
+        exposure=view_of(found, db().get_one(Step, found.step_id).title),
+        day=loaded.between(found.local_date, found.local_date)[0],
+        totals=loaded.totals(),
+    )
+
+
+@blueprint.post("/events")
+def events() -> Any:
+    """Take what happened in exposures: a batch from the phone's outbox, or one plain form."""
+    return _take_batch() if request.is_json else _take_form()
+
+
+def _take_batch() -> Any:
+    batch = request.get_json(silent=True)
+    if not isinstance(batch, dict) or not isinstance(batch.get("events"), list) or len(batch["events"]) > MOST_EVENTS:
+        abort(400)
+    if batch.get("account") != str(me().id):
+        return jsonify(account=me().id), 409
+    good: list[NewEvent] = []
+    refused: list[dict[str, str]] = []
+    for raw in batch["events"]:
+        try:
+            good.append(parse(raw if isinstance(raw, dict) else {}))
+        except Invalid as error:
+            refused.append(_refusal(str(raw.get("id")) if isinstance(raw, dict) else "", error))
+    receipt = record(db(), me().id, good, _sent_at(batch.get("sent_at")), now())
+    db().commit()
+    refused += [_refusal(str(event_id), error) for event_id, error in receipt.refused.items()]
+    return jsonify(
+        account=me().id,
+        accepted=receipt.accepted,
+        refused=refused,
+        also_running=receipt.also_running,
+        now=_stamp(now()),
+    )
+
+
+def _refusal(event_id: str, error: Invalid) -> dict[str, str]:
+    return {"id": event_id, "message": " ".join(sentences(error).values())}
+
+
+def _sent_at(text: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return now()
+    return moment.astimezone(UTC) if moment.tzinfo else now()
+
+
+def _take_form() -> Any:
+    """One event as an ordinary form; the server makes the ids and the time where there is no JavaScript."""
+    made = {"id": str(uuid7()), "exposure": str(uuid7()), "at": _stamp(now())}
+    raw = made | {name: value for name, value in request.form.items() if value or name not in made}
+    try:
+        event = parse(raw)
+        receipt = record(db(), me().id, [event], now(), now())
+        for error in receipt.refused.values():
+            raise error
+    except Invalid as error:
+        return _form_again(raw, sentences(error))
+    db().commit()
+    return see_other(url_for("exposure.exposure", exposure_id=event.exposure_id))
+
+
+def _form_again(raw: dict[str, str], errors: dict[str, str]) -> Any:
+    """The page that the form came from, with what was wrong."""
+    try:
+        found = db().get(Exposure, uuid.UUID(raw["exposure"]))
+        step_id = found.step_id if found and found.account_id == me().id else uuid.UUID(raw.get("step", ""))
+    except ValueError:
+        raise NotFound from None
+    if step_id is None:
+        raise NotFound
+    if found is not None and found.account_id != me().id:
+        found = None
+    return _page(step_of(db(), me().id, step_id), found, errors=errors), 422

@@ -1,0 +1,125 @@
+"""How values are written for a person: language, dates, times, durations. All through Babel."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_skeleton, format_time
+from babel.numbers import format_decimal, format_percent
+from flask import Flask, current_app, request
+from flask_babel import Babel, get_locale
+from flask_babel import gettext as _
+from flask_login import current_user
+
+DEFAULT_LOCALE = "en_GB"
+
+
+def install(app: Flask) -> None:
+    """Set the language of every request and teach the templates the filters."""
+    app.config["BABEL_DEFAULT_LOCALE"] = DEFAULT_LOCALE
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"
+    babel = Babel(app, locale_selector=_choose_locale)
+    with app.app_context():
+        app.extensions["rung.languages"] = frozenset(locale.language for locale in babel.list_translations())
+    for function in (
+        minutes, hours, daylong, daymedium, monthname, monthyear, weekdaymini, weekdaylong, clock, number, percent,
+    ):  # fmt: skip
+        app.add_template_filter(function)
+
+
+def _choose_locale() -> str:
+    languages = current_app.extensions["rung.languages"] | {"en"}
+    return _best_locale(request.headers.get("Accept-Language", ""), languages)
+
+
+@lru_cache(maxsize=512)
+def _best_locale(accepted: str, languages: frozenset[str]) -> str:
+    """The first locale of an Accept-Language header whose language there is a translation of."""
+    for entry in accepted.split(","):
+        try:
+            locale = Locale.parse(entry.partition(";")[0].strip(), sep="-")
+        except (ValueError, UnknownLocaleError, TypeError):
+            continue
+        if locale.language in languages:
+            return DEFAULT_LOCALE if str(locale) == "en" else str(locale)
+    return DEFAULT_LOCALE
+
+
+def _locale() -> str:
+    return str(get_locale())
+
+
+def minutes(seconds: float) -> str:
+    """Seconds as whole minutes: "12 min"; under one minute as seconds."""
+    if 0 < seconds < 60:
+        return _("%(num)s sec", num=number(int(seconds)))
+    return _("%(num)s min", num=number(int(seconds // 60)))
+
+
+def hours(seconds: float) -> str:
+    """Seconds as whole hours from one hour on, else as minutes."""
+    return _("%(num)s h", num=number(int(seconds // 3600))) if seconds >= 3600 else minutes(seconds)
+
+
+@lru_cache(maxsize=4096)
+def _skeleton(pattern: str, day: date, locale: str) -> str:
+    return format_skeleton(pattern, day, locale=locale)
+
+
+@lru_cache(maxsize=4096)
+def _date(pattern: str, day: date, locale: str) -> str:
+    return format_date(day, pattern, locale=locale)
+
+
+def daylong(day: date) -> str:
+    """Sunday, 22 November."""
+    return _skeleton("MMMMEEEEd", day, _locale())
+
+
+def daymedium(day: date) -> str:
+    """22 Nov 2026."""
+    return _date("medium", day, _locale())
+
+
+def monthname(day: date) -> str:
+    """November."""
+    return _date("LLLL", day, _locale())
+
+
+def monthyear(day: date) -> str:
+    """November 2026."""
+    return _skeleton("yMMMM", day, _locale())
+
+
+def weekdaymini(day: date) -> str:
+    """S."""
+    return _date("ccccc", day, _locale())
+
+
+def weekdaylong(day: date) -> str:
+    """Sunday."""
+    return _date("cccc", day, _locale())
+
+
+def clock(moment: datetime) -> str:
+    """A moment (UTC) as the time on the person's wall: 14:05."""
+    local = moment.astimezone(ZoneInfo(current_user.account.time_zone))
+    return format_time(local, "short", locale=_locale())
+
+
+@lru_cache(maxsize=4096)
+def _decimal(value: int, locale: str) -> str:
+    return format_decimal(value, locale=locale)
+
+
+def number(value: int) -> str:
+    """1,234."""
+    return _decimal(value, _locale())
+
+
+def percent(value: float) -> str:
+    """A share of 1 as 45 %."""
+    return format_percent(value, locale=_locale())

@@ -1,0 +1,195 @@
+"""Today, the plan with its pauses, and the calendar."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, timedelta
+from typing import Any
+
+from flask import Blueprint, abort, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from werkzeug.wrappers import Response as BaseResponse
+
+from erp.domain import plan as plans
+from erp.domain.errors import Invalid
+from erp.domain.exposure import exposures_on, running_of
+from erp.domain.ladder import next_step
+from erp.domain.practice import DayView, PlanView, Practice, monday_of, practice_of
+from erp.web import by_htmx, db, me, now, see_other, today
+from erp.web.forms import form_page
+
+blueprint = Blueprint("practice", __name__)
+
+EARLIEST_YEAR, LATEST_YEAR = 2000, 2100
+SUGGESTED_MINUTES = 20
+SUGGESTED_DAYS = 5
+
+
+@blueprint.get("/today", endpoint="today")
+def today_page() -> str:
+    """Show what there is to do today, and how far this week has come."""
+    day = today()
+    monday = monday_of(day)
+    practice = practice_of(db(), me().id, day, monday, monday + timedelta(days=6))
+    week = practice.between(monday, monday + timedelta(days=6))
+    current = week[day.weekday()]
+    return render_template(
+        "practice/today.html",
+        today=current,
+        headline=_headline(current),
+        week=week,
+        totals=practice.totals(),
+        step=next_step(db(), me().id),
+        running=running_of(db(), me().id, now()),
+        plan=practice.facts.plan_on(day),
+    )
+
+
+def _headline(day: DayView) -> str:
+    """The day in a few words: what is left, never what was missed."""
+    done = day.seconds // 60
+    if day.state == "goal":
+        return _("Today's practice is done")
+    if day.state == "paused":
+        return _("You are on a pause")
+    if day.state == "rest" and day.goal_seconds:
+        return _("A rest day")
+    if day.goal_seconds is None:
+        return (
+            ngettext("%(num)s minute practised", "%(num)s minutes practised", done) if done else _("Ready when you are")
+        )
+    left = -(-(day.goal_seconds - day.seconds) // 60)
+    return ngettext("%(num)s minute to go", "%(num)s minutes to go", left)
+
+
+@blueprint.route("/plan", methods=["GET", "POST"])
+def plan() -> Any:
+    """Commit to minutes a day and days a week, from a date on."""
+    if request.method == "GET":
+        return _plan_page()
+    raw: dict[str, Any] = {**request.form, "weekdays": request.form.getlist("weekdays")}
+    try:
+        plans.set_plan(db(), me().id, raw, today())
+    except Invalid as error:
+        return _plan_page(error)
+    db().commit()
+    return see_other(url_for("practice.today"))
+
+
+def _plan_page(error: Invalid | None = None) -> Any:
+    day = today()
+    facts = practice_of(db(), me().id, day, day, day).facts
+    current = facts.plan_on(day)
+    return form_page(
+        "practice/plan.html",
+        "practice/_plan_form.html",
+        error,
+        form=_plan_form(current, day),
+        chosen=request.form.getlist("weekdays") if error else _weekdays(current),
+        plan=current,
+        upcoming=next((each for each in facts.plans if each.starts_on > day), None),
+        pauses=[pause for pause in facts.pauses if pause.last_day >= day],
+        first=bool(request.values.get("first")),
+        today=day,
+    )
+
+
+def _plan_form(current: PlanView | None, day: date) -> dict[str, Any]:
+    return {
+        "minutes": current.minutes if current else SUGGESTED_MINUTES,
+        "kind": current.kind if current else "per_week",
+        "days_per_week": current.days_per_week if current else SUGGESTED_DAYS,
+        "starts_on": day.isoformat(),
+    }
+
+
+def _weekdays(current: PlanView | None) -> list[str]:
+    return [str(day) for day in (current.weekdays if current and current.weekdays else range(5))]
+
+
+@blueprint.post("/plan/pauses")
+def add_pause() -> Any:
+    """Expect nothing for a while."""
+    try:
+        plans.add_pause(db(), me().id, request.form, today(), now())
+    except Invalid as error:
+        if by_htmx():
+            return form_page("", "practice/_pause_form.html", error, today=today())
+        return _plan_page(error)
+    db().commit()
+    return see_other(url_for("practice.plan"))
+
+
+@blueprint.post("/plan/pauses/<uuid:pause_id>/end")
+def end_pause(pause_id: uuid.UUID) -> BaseResponse:
+    """End a pause today, or call off one that has not begun."""
+    plans.end_pause(db(), plans.pause_of(db(), me().id, pause_id), today())
+    db().commit()
+    return see_other(url_for("practice.plan"))
+
+
+@blueprint.get("/calendar")
+@blueprint.get("/calendar/<int:year>/<int:month>")
+def calendar(year: int | None = None, month: int | None = None) -> str:
+    """Show a month of days, this one unless another is asked for."""
+    day = today()
+    first = _month(year or day.year, month or day.month)
+    last = _next_month(first) - timedelta(days=1)
+    practice = practice_of(db(), me().id, day, first, last)
+    page = "practice/_month.html" if by_htmx() else "practice/calendar.html"
+    return render_template(
+        page,
+        month=first,
+        weeks=_weeks(practice, first, last),
+        previous=_previous_month(first) if first > _month(EARLIEST_YEAR, 1) else None,
+        next=_next_month(first) if first < _month(LATEST_YEAR, 12) else None,
+        totals=practice.totals(),
+        today=day,
+    )
+
+
+def _month(year: int, month: int) -> date:
+    if not (EARLIEST_YEAR <= year <= LATEST_YEAR and 1 <= month <= 12):
+        abort(404)
+    return date(year, month, 1)
+
+
+def _next_month(first: date) -> date:
+    return (first + timedelta(days=31)).replace(day=1)
+
+
+def _previous_month(first: date) -> date:
+    return (first - timedelta(days=1)).replace(day=1)
+
+
+def _weeks(practice: Practice, first: date, last: date) -> list[list[DayView | None]]:
+    cells: list[DayView | None] = [None] * first.weekday()
+    cells += practice.between(first, last)
+    cells += [None] * (-len(cells) % 7)
+    return [cells[start : start + 7] for start in range(0, len(cells), 7)]
+
+
+@blueprint.get("/calendar/<int:year>")
+def year(year: int) -> str:
+    """Show a whole year at a glance."""
+    first = _month(year, 1)
+    practice = practice_of(db(), me().id, today(), first, date(year, 12, 31))
+    months = []
+    for number in range(1, 13):
+        start = date(year, number, 1)
+        months.append((start, _weeks(practice, start, _next_month(start) - timedelta(days=1))))
+    return render_template("practice/year.html", year=year, months=months, totals=practice.totals(), today=today())
+
+
+@blueprint.get("/calendar/days/<day>")
+def day(day: str) -> str:
+    """Show one day with its exposures."""
+    try:
+        chosen = date.fromisoformat(day)
+    except ValueError:
+        abort(404)
+    _month(chosen.year, chosen.month)
+    practice = practice_of(db(), me().id, today(), chosen, chosen)
+    page = "practice/_day.html" if by_htmx() else "practice/day.html"
+    return render_template(page, day=practice.between(chosen, chosen)[0], exposures=exposures_on(db(), me().id, chosen))

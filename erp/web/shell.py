@@ -1,0 +1,105 @@
+"""What stands around the rooms: the first page, the manifest, the service worker, and the health checks."""
+
+from __future__ import annotations
+
+import json
+
+from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, url_for
+from flask_babel import gettext as _
+from flask_login import current_user
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.wrappers import Response as BaseResponse
+
+from erp.web import db, public
+from erp.web.assets import asset
+
+blueprint = Blueprint("shell", __name__)
+
+SHELL = ("css/app.css", "js/app.js", "js/outbox.js", "vendor/idb@8.0.4/index.js", "vendor/htmx@4.0.1/htmx.min.js")
+
+
+@blueprint.get("/")
+@public
+def home() -> str | BaseResponse:
+    """Show what Rung is, or Today to those who are signed in."""
+    if current_user.is_authenticated:
+        return redirect(url_for("practice.today"))
+    return render_template("shell/landing.html")
+
+
+@blueprint.get("/about")
+@public
+def about() -> str:
+    """Say what Rung is and is not, where help is, what is kept and who sees it."""
+    return render_template("shell/about.html")
+
+
+@blueprint.get("/offline")
+@public
+def offline() -> str:
+    """Show the page that the phone keeps for when there is no network; it holds nothing private."""
+    return render_template("shell/offline.html")
+
+
+@blueprint.get("/manifest.webmanifest")
+@public
+def manifest() -> Response:
+    """Describe the app to the phone that installs it."""
+    answer = jsonify(
+        id="/",
+        name="Rung",
+        short_name="Rung",
+        description=_("Exposure practice, one step at a time"),
+        lang="en",
+        start_url="/today",
+        scope="/",
+        display="standalone",
+        background_color="#faf7f1",
+        theme_color="#faf7f1",
+        icons=[
+            {"src": asset("icons/icon.svg"), "sizes": "any", "type": "image/svg+xml"},
+            {"src": asset("icons/icon-192.png"), "sizes": "192x192", "type": "image/png"},
+            {"src": asset("icons/icon-512.png"), "sizes": "512x512", "type": "image/png"},
+            {"src": asset("icons/maskable-512.png"), "sizes": "512x512", "type": "image/png", "purpose": "maskable"},
+        ],
+        shortcuts=[
+            {"name": _("Start practice"), "url": url_for("exposure.next_practice")},
+            {"name": _("Calendar"), "url": url_for("practice.calendar")},
+        ],
+    )
+    answer.mimetype = "application/manifest+json"
+    answer.headers["Cache-Control"] = "max-age=3600"
+    return answer
+
+
+@blueprint.get("/sw.js")
+@public
+def worker() -> Response:
+    """Serve the service worker from the root, so that it may look after every page."""
+    lines = (
+        f"const VERSION = {json.dumps(current_app.extensions['rung.version'])};",
+        f"const SHELL = {json.dumps([asset(path) for path in SHELL])};",
+        f"const OFFLINE = {json.dumps(url_for('shell.offline'))};",
+        'const ASSETS = "/static/";',
+        f"importScripts({json.dumps(asset('js/worker.js'))});",
+    )
+    return Response("\n".join(lines), mimetype="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+@blueprint.get("/healthz")
+@public
+def alive() -> Response:
+    """Say that the process answers."""
+    return Response("ok\n", mimetype="text/plain")
+
+
+@blueprint.get("/readyz")
+@public
+def ready() -> Response:
+    """Say whether the database answers and is at the version that this code knows."""
+    try:
+        db().execute(text("SELECT count(*) FROM tally WHERE first_day IS NULL"))
+    except SQLAlchemyError:
+        return Response("database\n", 503, mimetype="text/plain")
+    return Response("ok\n", mimetype="text/plain")
