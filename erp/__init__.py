@@ -7,7 +7,7 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from erp import web
+from erp import commands, web
 from erp.settings import Settings
 from erp.storage.db import Sessions, box, open_engine
 from erp.web import account, assets, exposure, formats, ladder, practice, shell
@@ -28,6 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     formats.install(app)
     for blueprint in (shell.blueprint, account.blueprint, ladder.blueprint, practice.blueprint, exposure.blueprint):
         app.register_blueprint(blueprint)
+    commands.install(app)
     assets.install(app, ROOT / "static", settings.data / "static")
     if settings.proxies:
         count = settings.proxies

@@ -24,10 +24,15 @@ def install(app: Flask) -> None:
     babel = Babel(app, locale_selector=_choose_locale)
     with app.app_context():
         app.extensions["rung.languages"] = frozenset(locale.language for locale in babel.list_translations())
+    app.context_processor(_language)
     for function in (
         minutes, hours, daylong, daymedium, monthname, monthyear, weekdaymini, weekdaylong, clock, number, percent,
     ):  # fmt: skip
         app.add_template_filter(function)
+
+
+def _language() -> dict[str, str]:
+    return {"locale": _locale().replace("_", "-")}
 
 
 def _choose_locale() -> str:

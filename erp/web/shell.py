@@ -58,10 +58,10 @@ def manifest() -> Response:
         background_color="#faf7f1",
         theme_color="#faf7f1",
         icons=[
-            {"src": asset("icons/icon.svg"), "sizes": "any", "type": "image/svg+xml"},
-            {"src": asset("icons/icon-192.png"), "sizes": "192x192", "type": "image/png"},
-            {"src": asset("icons/icon-512.png"), "sizes": "512x512", "type": "image/png"},
-            {"src": asset("icons/maskable-512.png"), "sizes": "512x512", "type": "image/png", "purpose": "maskable"},
+            _icon("icons/rung.svg", "image/svg+xml", "any"),
+            _icon("icons/rung-192.png", "image/png", "192x192"),
+            _icon("icons/rung-512.png", "image/png", "512x512"),
+            _icon("icons/rung-maskable-512.png", "image/png", "512x512", "maskable"),
         ],
         shortcuts=[
             {"name": _("Start practice"), "url": url_for("exposure.next_practice")},
@@ -71,6 +71,10 @@ def manifest() -> Response:
     answer.mimetype = "application/manifest+json"
     answer.headers["Cache-Control"] = "max-age=3600"
     return answer
+
+
+def _icon(path: str, kind: str, sizes: str, purpose: str = "any") -> dict[str, str]:
+    return {"src": asset(path), "type": kind, "sizes": sizes, "purpose": purpose}
 
 
 @blueprint.get("/sw.js")
