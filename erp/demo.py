@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -18,7 +19,8 @@ from uuid6 import uuid7
 from erp.domain import account as accounts
 from erp.domain import ladder as ladders
 from erp.domain import plan as plans
-from erp.domain.event import NewEvent, record
+from erp.domain.event import NewEvent
+from erp.domain.recording import record
 from erp.settings import BadSetting, Settings
 from erp.storage.account import Account
 from erp.storage.db import Sessions, box, migrate, open_engine
@@ -144,13 +146,13 @@ def _ladder(
     for suds, title, response in rungs:
         raw = {"title": title, "suds": suds, "response": response, "details": "", "stopping_rule": "time"}
         raw |= {"planned_minutes": 20, "check_in_minutes": 5}
-        made.append(ladders.save_step(session, fear, raw, account, now))
+        made.append(ladders.save_step(session, fear, raw, now))
     session.flush()
     return made
 
 
 def _change_plans(session: Session, account_id: uuid.UUID, number: int, day: date, now: datetime) -> None:
-    changes = {
+    changes: dict[int, dict[str, Any]] = {
         0: {"minutes": "10", "kind": "per_week", "days_per_week": "4"},
         28: {"minutes": "15", "kind": "weekdays", "weekdays": ["0", "1", "3", "4", "6"]},
         70: {"minutes": "20", "kind": "per_week", "days_per_week": "5"},

@@ -7,6 +7,7 @@ import re
 import secrets
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 from zxcvbn import zxcvbn
 
@@ -22,6 +23,7 @@ from erp.domain.errors import Conflict
 from erp.domain.fields import Fields
 from erp.domain.practice import begin, local_day
 from erp.storage.account import Account, RecoveryCode
+from erp.storage.db import table_of
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 200
@@ -40,6 +42,42 @@ def zone_names() -> tuple[str, ...]:
     """The time zones that a person can choose, like Europe/Lisbon, in order."""
     odd = ("Etc/", "SystemV/", "US/", "Brazil/", "Canada/", "Chile/", "Mexico/")
     return tuple(sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(odd)))
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is signed in: what every page needs of an account."""
+
+    id: uuid.UUID
+    display_name: str
+    time_zone: str
+    session_epoch: int
+    sound: bool
+    vibration: bool
+    check_in_minutes: int
+
+
+_account = table_of(Account).c
+PERSON = select(
+    _account.id,
+    _account.display_name,
+    _account.time_zone,
+    _account.session_epoch,
+    _account.sound,
+    _account.vibration,
+    _account.check_in_minutes,
+).where(_account.id == bindparam("account"))
+
+
+def person_of(session: Session, account_id: uuid.UUID) -> Person | None:
+    """The person behind an account's id, or None."""
+    row = session.connection().execute(PERSON, {"account": account_id}).first()
+    return None if row is None else Person(*row)
+
+
+def account_of(session: Session, account_id: uuid.UUID) -> Account:
+    """The account itself, to change it."""
+    return session.get_one(Account, account_id)
 
 
 def normal_email(text: str) -> str:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from erp.domain.errors import NotFound
+from erp.storage.db import table_of
 from erp.storage.exposure import Event, Exposure
 from erp.storage.ladder import Step
 
@@ -238,15 +239,22 @@ class Running:
     overdue: bool
 
 
+_exposure, _event, _step = table_of(Exposure), table_of(Event), table_of(Step)
+RUNNING = (
+    select(_exposure.c.id, _exposure.c.due_at, _step.c.title)
+    .select_from(_exposure.outerjoin(_step, _step.c.id == _exposure.c.step_id))
+    .where(_exposure.c.account_id == bindparam("account"), _exposure.c.phase == "running")
+    .order_by(_exposure.c.started_at.desc())
+    .limit(1)
+)
+EVENTS = select(
+    _event.c.id, _event.c.kind, _event.c.happened_at, _event.c.shift_ms, _event.c.value, _event.c.data
+).where(_event.c.exposure_id == bindparam("exposure"), _event.c.account_id == bindparam("account"))
+
+
 def running_of(session: Session, account_id: uuid.UUID, now: datetime) -> Running | None:
     """The client's exposure that was started last and is not finished, if there is one."""
-    row = session.execute(
-        select(Exposure.id, Exposure.due_at, Step.title)
-        .outerjoin(Step, Step.id == Exposure.step_id)
-        .where(Exposure.account_id == account_id, Exposure.phase == "running")
-        .order_by(Exposure.started_at.desc())
-        .limit(1)
-    ).first()
+    row = session.connection().execute(RUNNING, {"account": account_id}).first()
     if row is None:
         return None
     return Running(row.id, row.title or "", row.due_at is not None and row.due_at <= now)
@@ -254,11 +262,7 @@ def running_of(session: Session, account_id: uuid.UUID, now: datetime) -> Runnin
 
 def happenings_of(session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID) -> list[Happening]:
     """The events of an exposure, with corrected times, in the order in which they count."""
-    rows = session.execute(
-        select(Event.id, Event.kind, Event.happened_at, Event.shift_ms, Event.value, Event.data).where(
-            Event.exposure_id == exposure_id, Event.account_id == account_id
-        )
-    )
+    rows = session.connection().execute(EVENTS, {"account": account_id, "exposure": exposure_id})
     return sorted(
         (happening(*row) for row in rows),
         key=lambda event: (event.at, event.id),

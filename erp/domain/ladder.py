@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 from erp.domain.errors import NotFound
 from erp.domain.exposure import STOPPING_RULES
 from erp.domain.fields import Fields
-from erp.storage.account import Account
 from erp.storage.ladder import Fear, Step
 
 LONGEST_NAME = 80
 LONGEST_TITLE = 200
 LONGEST_TEXT = 2000
 PLANNED_MINUTES = 20
+CHECK_IN_MINUTES = 5
 FIRST_SUDS = 50
 
 
@@ -196,16 +196,17 @@ def name_fear(
     return fear
 
 
-def list_steps(session: Session, fear: Fear, titles: Sequence[str], account: Account, now: datetime) -> list[Step]:
+def list_steps(session: Session, fear: Fear, titles: Sequence[str], check_in_minutes: int, now: datetime) -> list[Step]:
     """Add a step for every title that is not empty; they are rated afterwards. Raises Invalid."""
     fields = Fields({f"title-{number}": title for number, title in enumerate(titles)})
     kept = [title for name in fields.raw if (title := fields.text(name, LONGEST_TITLE))]
     if not kept:
         fields.wrong("title-0", "required")
     fields.check()
-    steps = [_new_step(session, fear, account, now, title=title, suds=FIRST_SUDS) for title in kept]
+    steps = [_new_step(session, fear, now, title=title, suds=FIRST_SUDS) for title in kept]
     for position, step in enumerate(steps):
         step.position = position
+        step.check_in_minutes = check_in_minutes
     return steps
 
 
@@ -222,7 +223,6 @@ def save_step(
     session: Session,
     fear: Fear,
     raw: Mapping[str, Any],
-    account: Account,
     now: datetime,
     step: Step | None = None,
 ) -> Step:
@@ -239,7 +239,7 @@ def save_step(
     }
     fields.check()
     if step is None:
-        step = _new_step(session, fear, account, now, title=title, suds=suds)
+        step = _new_step(session, fear, now, title=title, suds=suds)
     step.title = title
     _rate(step, suds)
     for name, value in values.items():
@@ -247,9 +247,7 @@ def save_step(
     return step
 
 
-def split_step(
-    session: Session, step: Step, rows: Sequence[tuple[str, str]], account: Account, now: datetime
-) -> list[Step]:
+def split_step(session: Session, step: Step, rows: Sequence[tuple[str, str]], now: datetime) -> list[Step]:
     """Make micro-steps, (title, SUDS) each, out of a step; every one must be rated lower. Raises Invalid.
 
     Rows without a title are left out. The micro-steps take over what else the step says.
@@ -267,7 +265,7 @@ def split_step(
         fields.wrong("title-0", "required")
     fields.check()
     fear = session.get_one(Fear, step.fear_id)
-    micro_steps = [_new_step(session, fear, account, now, title=title, suds=suds) for title, suds in made]
+    micro_steps = [_new_step(session, fear, now, title=title, suds=suds) for title, suds in made]
     for micro_step in micro_steps:
         micro_step.parent_id = step.id
         micro_step.response = step.response
@@ -289,7 +287,7 @@ def _rate(step: Step, suds: int) -> None:
         step.first_suds = suds
 
 
-def _new_step(session: Session, fear: Fear, account: Account, now: datetime, *, title: str, suds: int) -> Step:
+def _new_step(session: Session, fear: Fear, now: datetime, *, title: str, suds: int) -> Step:
     step = Step(
         id=uuid.uuid4(),
         account_id=fear.account_id,
@@ -300,7 +298,7 @@ def _new_step(session: Session, fear: Fear, account: Account, now: datetime, *, 
         first_suds=suds,
         suds=suds,
         planned_minutes=PLANNED_MINUTES,
-        check_in_minutes=account.check_in_minutes,
+        check_in_minutes=CHECK_IN_MINUTES,
         stopping_rule="time",
         created_at=now,
         position=0,

@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from erp.storage.account import Account
 from erp.storage.db import Base, EncryptedJSON, EncryptedText
+from erp.storage.ladder import Step
 
 
 class Exposure(Base):
@@ -26,8 +28,8 @@ class Exposure(Base):
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
-    step_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("step.id", ondelete="SET NULL"))
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"))
+    step_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(Step.id, ondelete="SET NULL"))
     phase: Mapped[str] = mapped_column(String(8), default="before")
     local_date: Mapped[date | None]
     zone: Mapped[str | None] = mapped_column(String(64))
@@ -63,9 +65,9 @@ class Event(Base):
     __tablename__ = "event"
     __table_args__ = (Index(None, "exposure_id"),)
 
-    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"), primary_key=True)
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    exposure_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("exposure.id", ondelete="CASCADE"))
+    exposure_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Exposure.id, ondelete="CASCADE"))
     kind: Mapped[str] = mapped_column(String(16))
     happened_at: Mapped[datetime]
     received_at: Mapped[datetime]

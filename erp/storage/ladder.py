@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import JSON, ForeignKey, Index, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from erp.storage.account import Account
 from erp.storage.db import Base, EncryptedText
 
 
@@ -17,7 +18,7 @@ class Fear(Base):
     __tablename__ = "fear"
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
-    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(EncryptedText)
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
@@ -35,8 +36,8 @@ class Step(Base):
     __table_args__ = (Index(None, "account_id", "fear_id"),)
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
-    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
-    fear_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("fear.id", ondelete="CASCADE"), index=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"))
+    fear_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Fear.id, ondelete="CASCADE"), index=True)
     parent_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("step.id", ondelete="SET NULL"), index=True)
     title: Mapped[str] = mapped_column(EncryptedText)
     details: Mapped[str] = mapped_column(EncryptedText, default="")

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import ForeignKey, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from erp.storage.account import Account
 from erp.storage.db import Base
 
 
@@ -19,7 +20,7 @@ class Plan(Base):
 
     __tablename__ = "plan"
 
-    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"), primary_key=True)
     starts_on: Mapped[date] = mapped_column(primary_key=True)
     minutes: Mapped[int] = mapped_column(SmallInteger)
     kind: Mapped[str] = mapped_column(String(8))
@@ -33,7 +34,7 @@ class Pause(Base):
     __tablename__ = "pause"
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
-    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"), index=True)
     first_day: Mapped[date]
     last_day: Mapped[date]
     created_at: Mapped[datetime]
@@ -44,7 +45,7 @@ class Day(Base):
 
     __tablename__ = "day"
 
-    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"), primary_key=True)
     date: Mapped[date] = mapped_column(primary_key=True)
     seconds: Mapped[int]
     exposures: Mapped[int] = mapped_column(SmallInteger)
@@ -58,7 +59,7 @@ class Tally(Base):
 
     __tablename__ = "tally"
 
-    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), primary_key=True)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"), primary_key=True)
     first_day: Mapped[date]
     days: Mapped[int] = mapped_column(default=0)
     seconds: Mapped[int] = mapped_column(default=0)

@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
+from erp.domain.account import Person, person_of
 from erp.domain.errors import Conflict, NotFound
 from erp.domain.practice import local_day
 from erp.settings import Settings
@@ -60,13 +61,13 @@ class Cookies(SecureCookieSessionInterface):
 
 
 class Visitor(UserMixin):
-    """A signed-in account as Flask-Login wants it; the epoch in the cookie lets one count sign it out everywhere."""
+    """A signed-in person as Flask-Login wants one; with the epoch in the cookie one count signs out everywhere."""
 
-    def __init__(self, account: Account) -> None:
-        self.account = account
+    def __init__(self, person: Person | Account) -> None:
+        self.person = person
 
     def get_id(self) -> str:
-        return f"{self.account.id}.{self.account.session_epoch}"
+        return f"{self.person.id}.{self.person.session_epoch}"
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -126,10 +127,10 @@ def now() -> datetime:
     return moment
 
 
-def me() -> Account:
-    """The account that is signed in; only for views that are not public."""
-    account: Account = current_user.account
-    return account
+def me() -> Person:
+    """Who is signed in; only for views that are not public."""
+    person: Person = current_user.person
+    return person
 
 
 def today() -> date:
@@ -160,10 +161,10 @@ def safe_next(target: str | None) -> str:
 def _load_visitor(key: str) -> Visitor | None:
     account_id, _dot, epoch = key.partition(".")
     try:
-        account = db().get(Account, uuid.UUID(account_id))
+        person = person_of(db(), uuid.UUID(account_id))
     except ValueError:
         return None
-    return Visitor(account) if account and str(account.session_epoch) == epoch else None
+    return Visitor(person) if person and str(person.session_epoch) == epoch else None
 
 
 def _unauthorized() -> BaseResponse:

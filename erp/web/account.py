@@ -51,6 +51,10 @@ def zones() -> list[tuple[str, list[tuple[str, str]]]]:
     return list(groups.items())
 
 
+def _account() -> Account:
+    return accounts.account_of(db(), me().id)
+
+
 def _enter(account: Account) -> None:
     session.clear()
     session.permanent = True
@@ -156,7 +160,7 @@ def _account_page(fragment: str = "", error: Invalid | None = None, form: Mappin
 def details() -> Any:
     """Take name, time zone and the timer's manners."""
     try:
-        accounts.change_details(me(), request.form)
+        accounts.change_details(_account(), request.form)
     except Invalid as error:
         return _account_page("account/_details_form.html", error, request.form)
     db().commit()
@@ -167,7 +171,7 @@ def details() -> Any:
 def zone() -> Any:
     """Take the phone's time zone for the days to come."""
     try:
-        accounts.change_zone(me(), request.form)
+        accounts.change_zone(_account(), request.form)
     except Invalid:
         abort(400)
     db().commit()
@@ -179,18 +183,18 @@ def zone() -> Any:
 def password() -> Any:
     """Set a new password; stay signed in here, sign out everywhere else."""
     try:
-        accounts.change_password(db(), me(), request.form)
+        accounts.change_password(db(), _account(), request.form)
     except Invalid as error:
         return _account_page("account/_password_form.html", error)
     db().commit()
-    _enter(db().get_one(Account, me().id))
+    _enter(_account())
     return see_other(url_for("account.account"))
 
 
 @blueprint.post("/account/sign-out-everywhere")
 def sign_out_everywhere() -> BaseResponse:
     """Sign out on every device, this one included."""
-    accounts.sign_out_everywhere(me())
+    accounts.sign_out_everywhere(_account())
     db().commit()
     return sign_out()
 
@@ -211,10 +215,10 @@ def _codes_page(errors: dict[str, str] | None = None) -> str:
 def codes_new() -> Any:
     """Make a new set of recovery codes; the old ones stop working."""
     try:
-        accounts.check_current(me(), request.form)
+        accounts.check_current(_account(), request.form)
     except Invalid as error:
         return _codes_page(sentences(error)), 422
-    _show_codes(accounts.new_codes(db(), me()))
+    _show_codes(accounts.new_codes(db(), _account()))
     db().commit()
     return see_other(url_for("account.codes"))
 

@@ -14,11 +14,12 @@ from uuid6 import uuid7
 from werkzeug.wrappers import Response as BaseResponse
 
 from erp.domain.errors import Invalid, NotFound
-from erp.domain.event import NewEvent, parse, record
+from erp.domain.event import NewEvent, parse
 from erp.domain.exposure import Happening, exposure_of, fold, happenings_of, running_of, view_of
 from erp.domain.ladder import next_step, step_of
 from erp.domain.ladder import view_of as step_view
 from erp.domain.practice import practice_of
+from erp.domain.recording import record
 from erp.storage.exposure import Exposure
 from erp.storage.ladder import Step
 from erp.web import db, me, now, see_other, today

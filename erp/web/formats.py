@@ -111,7 +111,7 @@ def weekdaylong(day: date) -> str:
 
 def clock(moment: datetime) -> str:
     """A moment (UTC) as the time on the person's wall: 14:05."""
-    local = moment.astimezone(ZoneInfo(current_user.account.time_zone))
+    local = moment.astimezone(ZoneInfo(current_user.person.time_zone))
     return format_time(local, "short", locale=_locale())
 
 

@@ -69,7 +69,7 @@ def list_steps(fear_id: uuid.UUID) -> Any:
         return _list_steps_page(fear, [])
     titles = request.form.getlist("title")
     try:
-        ladders.list_steps(db(), fear, titles, me(), now())
+        ladders.list_steps(db(), fear, titles, me().check_in_minutes, now())
     except Invalid as error:
         return _list_steps_page(fear, titles, error)
     db().commit()
@@ -146,7 +146,7 @@ def new_step(fear_id: uuid.UUID) -> Any:
     if request.method == "GET":
         return _step_page(fear, None)
     try:
-        ladders.save_step(db(), fear, request.form, me(), now())
+        ladders.save_step(db(), fear, request.form, now())
     except Invalid as error:
         return _step_page(fear, None, error)
     db().commit()
@@ -175,7 +175,7 @@ def edit_step(step_id: uuid.UUID) -> Any:
     if request.method == "GET":
         return _step_page(fear, found)
     try:
-        ladders.save_step(db(), fear, request.form, me(), now(), found)
+        ladders.save_step(db(), fear, request.form, now(), found)
     except Invalid as error:
         return _step_page(fear, found, error)
     db().commit()
@@ -222,7 +222,7 @@ def split_step(step_id: uuid.UUID) -> Any:
         return _split_page(found, [])
     rows = list(zip(request.form.getlist("title"), request.form.getlist("suds"), strict=False))
     try:
-        ladders.split_step(db(), found, rows, me(), now())
+        ladders.split_step(db(), found, rows, now())
     except Invalid as error:
         return _split_page(found, rows, error)
     db().commit()
