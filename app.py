@@ -8,6 +8,9 @@ import signal
 import socket
 import sys
 
+from alembic.util import CommandError
+from flask import Flask
+from limits.errors import ConfigurationError
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from waitress.server import create_server
@@ -24,12 +27,12 @@ def main() -> int:
     try:
         settings = Settings.from_env()
         listening = _listen(settings)
-        _prepare(settings)
+        app = _prepare(settings)
     except BadSetting as error:
         print(error, file=sys.stderr)
         return 1
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    server = create_server(create_app(settings), sockets=[listening], threads=settings.threads, ident=None)
+    server = create_server(app, sockets=[listening], threads=settings.threads, ident=None)
     print(_welcome(settings), flush=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     server.run()
@@ -38,12 +41,21 @@ def main() -> int:
     return 0
 
 
-def _prepare(settings: Settings) -> None:
+def _prepare(settings: Settings) -> Flask:
+    """The database migrated and the application made, or a BadSetting that says what stood in the way."""
+    where = make_url(settings.database_url).render_as_string()
     try:
         migrate(settings.database_url)
+        return create_app(settings)
     except SQLAlchemyError as error:
-        where = make_url(settings.database_url).render_as_string()
-        raise BadSetting(f"The database {where} cannot be used: {getattr(error, 'orig', None) or error}.") from error
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise BadSetting(f"The database {where} cannot be used: {reason}.") from error
+    except CommandError as error:
+        raise BadSetting(f"The database {where} was made by a newer Rung than this one.") from error
+    except OSError as error:
+        raise BadSetting(f"The folder {settings.data} cannot be used: {error.strerror} ({error.filename}).") from error
+    except ConfigurationError as error:
+        raise BadSetting(f"RUNG_LIMITS_STORAGE cannot be used: {error}.") from error
 
 
 def _listen(settings: Settings) -> socket.socket:

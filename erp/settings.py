@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 T = TypeVar("T")
 
@@ -75,12 +78,14 @@ def _make_folder(data: Path) -> None:
 def _database_url(value: str | None, data: Path) -> str:
     if not value:
         return f"sqlite:///{data / 'rung.db'}"
-    if value.startswith("sqlite:"):
-        return value
-    for scheme in ("postgres://", "postgresql://", "postgresql+psycopg://"):
-        if value.startswith(scheme):
-            return "postgresql+psycopg://" + value.removeprefix(scheme)
-    raise BadSetting("DATABASE_URL must begin with sqlite: or postgresql:.")
+    shape = re.fullmatch(r"(?:(sqlite:///)|postgres(?:ql)?(?:\+psycopg)?://)(.+)", value)
+    if not shape:
+        raise BadSetting("DATABASE_URL must look like sqlite:////folder/rung.db or postgresql://user@host/name.")
+    try:
+        url = make_url((shape[1] or "postgresql+psycopg://") + shape[2])
+    except (ArgumentError, ValueError) as error:
+        raise BadSetting("DATABASE_URL is not an address that can be read.") from error
+    return url.render_as_string(hide_password=False)
 
 
 def _number(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from erp.domain.exposure import KINDS, OUTCOMES, STOPPING_RULES
 from erp.domain.fields import Fields
-
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ def parse(raw: Mapping[str, Any]) -> NewEvent:
     fields = Fields(raw)
     event_id, exposure_id = fields.identifier("id"), fields.identifier("exposure")
     kind = fields.one_of("kind", KINDS)
-    at = _moment(fields, "at")
+    at = fields.moment("at")
     value: int | None = None
     data: dict[str, Any] | None = None
     match kind:
@@ -64,14 +61,3 @@ def parse(raw: Mapping[str, Any]) -> NewEvent:
     assert exposure_id
     assert at
     return NewEvent(event_id, exposure_id, kind, at, value, data)
-
-
-def _moment(fields: Fields, name: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(str(fields.raw.get(name)))
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None or not EARLIEST < moment < LATEST:
-        fields.wrong(name, "not_a_time")
-        return None
-    return moment.astimezone(UTC)

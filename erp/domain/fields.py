@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from erp.domain.errors import Invalid, Problem
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class Fields:
@@ -33,7 +36,8 @@ class Fields:
         if not isinstance(value, str):
             self.wrong(name, "not_text")
             return ""
-        value = value.replace("\x00", "").replace("\r\n", "\n").strip()
+        # Half of a surrogate pair is legal in JSON and in no database.
+        value = value.encode("utf-8", "replace").decode().replace("\x00", "").replace("\r\n", "\n").strip()
         if required and not value:
             self.wrong(name, "required")
         elif len(value) > longest:
@@ -79,6 +83,18 @@ class Fields:
         except ValueError:
             self.wrong(name, "not_an_id")
             return None
+
+    def moment(self, name: str) -> datetime | None:
+        """A time with a zone between 2000 and 2100, as UTC, or None when it is missing or wrong (a problem)."""
+        try:
+            given = datetime.fromisoformat(str(self.raw.get(name)))
+            moment = given.astimezone(UTC) if given.tzinfo else None
+        except (ValueError, OverflowError):
+            moment = None
+        if moment is None or not EARLIEST < moment < LATEST:
+            self.wrong(name, "not_a_time")
+            return None
+        return moment
 
     def day(self, name: str, *, default: date | None = None) -> date | None:
         """A date like 2026-11-22; a missing one is `default`, or a problem without a default."""

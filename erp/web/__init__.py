@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, current_app, g, redirect, render_template, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
@@ -45,6 +45,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+# One slash, then no second one: browsers read //host and /\\host as another site.
+OWN_PATH = re.compile(r"/(?:[^/\\\x00-\x20\x7f][^\\\x00-\x1f\x7f]*)?")
 
 log = logging.getLogger("rung.request")
 limiter = Limiter(key_func=get_remote_address)
@@ -152,10 +155,7 @@ def see_other(url: str) -> BaseResponse:
 
 def safe_next(target: str | None) -> str:
     """The page to go to after signing in: a path of ours, else Today."""
-    parts = urlsplit(target or "")
-    if target and not parts.scheme and not parts.netloc and target.startswith("/") and "\\" not in target:
-        return target
-    return url_for("practice.today")
+    return target if target and OWN_PATH.fullmatch(target) else url_for("practice.today")
 
 
 def _load_visitor(key: str) -> Visitor | None:

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from erp.domain.errors import Invalid, NotFound
 from erp.domain.event import NewEvent, parse
 from erp.domain.exposure import Happening, exposure_of, fold, happenings_of, running_of, view_of
+from erp.domain.fields import Fields
 from erp.domain.ladder import next_step, step_of
 from erp.domain.ladder import view_of as step_view
 from erp.domain.practice import practice_of
@@ -116,7 +117,8 @@ def _stamp(moment: datetime) -> str:
 def record_(exposure_id: uuid.UUID) -> Response:
     """Tell the events of an exposure; 304 where nothing is new."""
     found = exposure_of(db(), me().id, exposure_id)
-    assert found.step_id is not None
+    if found.step_id is None:
+        raise NotFound
     written = _record(found.step_id, found.id, happenings_of(db(), me().id, found.id))
     answer = jsonify(written)
     seen = json.dumps([str(event["id"]) for event in written["events"]])
@@ -159,7 +161,9 @@ def _take_batch() -> Any:
             good.append(parse(raw if isinstance(raw, dict) else {}))
         except Invalid as error:
             refused.append(_refusal(str(raw.get("id")) if isinstance(raw, dict) else "", error))
-    receipt = record(db(), me().id, good, _sent_at(batch.get("sent_at")), now())
+    # A phone that does not say what its clock shows is taken to be right.
+    sent_at = Fields(batch).moment("sent_at") or now()
+    receipt = record(db(), me().id, good, sent_at, now())
     db().commit()
     refused += [_refusal(str(event_id), error) for event_id, error in receipt.refused.items()]
     return jsonify(
@@ -175,14 +179,6 @@ def _refusal(event_id: str, error: Invalid) -> dict[str, str]:
     return {"id": event_id, "message": " ".join(sentences(error).values())}
 
 
-def _sent_at(text: object) -> datetime:
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        return now()
-    return moment.astimezone(UTC) if moment.tzinfo else now()
-
-
 def _take_form() -> Any:
     """One event as an ordinary form; the server makes the ids and the time where there is no JavaScript."""
     made = {"id": str(uuid7()), "exposure": str(uuid7()), "at": _stamp(now())}
@@ -192,6 +188,9 @@ def _take_form() -> Any:
         receipt = record(db(), me().id, [event], now(), now())
         for error in receipt.refused.values():
             raise error
+        # Without its start an exposure has no page; only a phone with an outbox may send things out of order.
+        if exposure_of(db(), me().id, event.exposure_id).step_id is None:
+            raise NotFound
     except Invalid as error:
         return _form_again(raw, sentences(error))
     db().commit()
