@@ -1,0 +1,71 @@
+// On every page: the service worker and its quiet notices, the offline mark, the time zone, the outbox.
+
+import "./outbox.js";
+
+const root = document.documentElement;
+const practising = () => document.querySelector("practice-page")?.dataset.phase === "running";
+
+function markOffline() {
+  const mark = document.getElementById("offline-mark");
+  if (mark) mark.hidden = navigator.onLine;
+}
+
+addEventListener("online", markOffline);
+addEventListener("offline", markOffline);
+markOffline();
+
+/** Say that a new version waits; never while somebody practises, and nothing reloads unasked. */
+async function watchVersions() {
+  const worker = navigator.serviceWorker;
+  const registration = await worker.register("/sw.js", { updateViaCache: "none" });
+  const notice = document.getElementById("new-version");
+  if (!notice) return;
+  const offer = () => {
+    notice.hidden = !registration.waiting || !worker.controller || practising();
+  };
+  const follow = () => registration.installing?.addEventListener("statechange", offer);
+  registration.addEventListener("updatefound", follow);
+  document.addEventListener("practice-phase", offer);
+  notice.querySelector("button").addEventListener("click", () => {
+    if (practising()) return offer();
+    worker.addEventListener("controllerchange", () => practising() || location.reload(), { once: true });
+    registration.waiting?.postMessage("skip-waiting");
+  });
+  follow();
+  offer();
+}
+
+if ("serviceWorker" in navigator) watchVersions().catch(() => {});
+
+/** Offer the phone's zone when its clock differs from the account's, now or half a year from now. */
+function compareZones() {
+  const form = document.getElementById("zone-notice");
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const home = root.dataset.zone;
+  const pair = `${home} ${here}`;
+  if (!form || !home || !here || remembered() === pair) return;
+  const clocks = (timeZone) =>
+    [0, 182].map((days) => new Date(Date.now() + days * 86_400_000).toLocaleString("en", { timeZone })).join();
+  if (here === home || clocks(here) === clocks(home)) return;
+  form.elements.time_zone.value = here;
+  for (const part of form.querySelectorAll("[data-text]")) {
+    part.textContent = part.dataset.text.replace("{here}", readable(here)).replace("{home}", readable(home));
+  }
+  form.querySelector("[data-keep]")?.addEventListener("click", () => {
+    localStorage.setItem("rung-zones", pair);
+    form.hidden = true;
+  });
+  form.hidden = false;
+}
+
+const readable = (zone) => zone.split("/").at(-1).replaceAll("_", " ");
+
+function remembered() {
+  try {
+    return localStorage.getItem("rung-zones");
+  } catch {
+    return null;
+  }
+}
+
+compareZones();

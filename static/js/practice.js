@@ -1,0 +1,329 @@
+// <practice-page>: before, running, after and summary of one exposure on one page. Every tap is an event: kept in
+// memory and in the outbox, folded, shown. Nothing here waits for the network.
+
+import { drawCurve, shape } from "./curve.js";
+import { Draft } from "./draft.js";
+import { fold } from "./fold.js";
+import { flush, outbox, put, waiting } from "./outbox.js";
+import { eventsOf, pageArrived, Record } from "./record.js";
+import { allowSound, buzz, chime, keepAwake } from "./senses.js";
+import { clock, dueCheckIn, minutes, Timer } from "./timer.js";
+import { uuid7 } from "./uuid7.js";
+
+const SHAKE = 500; // ms within which a second tap on the same button is the same tap
+const FRESH = 15_000; // ms after which a missed signal is shown, not sounded
+const FORGOTTEN = 30 * 60_000; // ms without a sign of life past the planned end
+const RUNNING = "rung-running";
+const NUMBERS = ["suds", "rating", "expected_suds", "likelihood", "planned_minutes", "check_in_minutes", "minutes"];
+const account = document.documentElement.dataset.account;
+
+class PracticePage extends HTMLElement {
+  events = new Map();
+  parts = {};
+  taps = {};
+  spoken = [];
+  rung = 0;
+
+  async connectedCallback() {
+    const record = JSON.parse(this.querySelector("#record").textContent);
+    this.step = record.step;
+    this.exposure = record.exposure ?? location.pathname.match(/\/exposures\/([0-9a-f-]{36})$/)?.[1];
+    this.timer = new Timer(() => this.look());
+    for (const part of this.querySelectorAll("[data-part]")) this.parts[part.dataset.part] = part;
+    this.sheet = this.querySelector("dialog");
+    this.listen();
+    this.merge(eventsOf(record, pageArrived()));
+    if (this.exposure) this.merge((await waiting()).filter((event) => event.exposure === this.exposure));
+    this.follow();
+    this.drafts.started.restore();
+    this.noteRestored = this.drafts.noted.restore();
+    this.look(true);
+    this.dataset.ready = "";
+    if (this.dataset.phase === "before") this.offerOther();
+  }
+
+  form(kind) {
+    return this.querySelector(`form[data-kind="${kind}"]`);
+  }
+
+  listen() {
+    this.addEventListener("submit", (event) => this.submit(event));
+    this.addEventListener("pointerdown", allowSound);
+    this.querySelector("[data-open-sheet]").addEventListener("click", () => {
+      slide(this.form("checked_in"), "rating", this.state.suds);
+      this.sheet.showModal();
+      this.sheet.querySelector("input[type=range]").focus();
+    });
+    this.sheet.addEventListener("click", ({ target }) => {
+      if (target === this.sheet || target.closest("[data-close]")) this.sheet.close();
+    });
+    const back = () => {
+      this.look(!document.hidden);
+      if (!document.hidden && /running|after/.test(this.dataset.phase)) this.record.ask();
+    };
+    document.addEventListener("visibilitychange", back);
+    addEventListener("pageshow", ({ persisted }) => persisted && back());
+    this.tabs = new BroadcastChannel("rung-practice");
+    this.tabs.addEventListener("message", ({ data }) => {
+      if (data.account === account && data.event.exposure === this.exposure) this.hear([data.event]);
+    });
+    outbox.addEventListener("answer", ({ detail }) => this.answered(detail));
+  }
+
+  /** What this device stamped stays as it was stamped; the rest joins it. */
+  merge(events) {
+    for (const event of events) if (!this.events.has(event.id)) this.events.set(event.id, event);
+  }
+
+  hear(events) {
+    this.merge(events);
+    this.look();
+  }
+
+  /** From now on this page is about `this.exposure`, where there is one. */
+  follow() {
+    this.url = this.dataset.exposures + this.exposure;
+    this.record = new Record(`${this.url}/record`, account, (events) => this.hear(events));
+    this.drafts = {
+      started: new Draft(this.form("started"), `${account}:${this.step}`),
+      noted: new Draft(this.form("noted"), `${account}:${this.exposure}`),
+    };
+  }
+
+  submit(event) {
+    const { kind } = event.target.dataset;
+    event.preventDefault();
+    const again = event.timeStamp - this.taps[kind] < SHAKE;
+    this.taps[kind] = event.timeStamp;
+    if (again) return;
+    const data = read(event.target);
+    const part = this.parts[kind];
+    if (kind === "started") {
+      this.start(data);
+    } else if (kind === "checked_in") {
+      this.sheet.close();
+      this.emit(kind, { suds: data.rating });
+      this.say(`${this.dataset.sayNoted}: ${data.rating}`);
+    } else {
+      this.emit(kind, data);
+      if (part) this.say(part.textContent);
+    }
+  }
+
+  start(data) {
+    if (!data.prediction) delete data.likelihood;
+    this.exposure = uuid7();
+    this.follow();
+    history.replaceState(null, "", `${this.url}?step=${this.step}`);
+    this.emit("started", data);
+    this.say(`${this.dataset.sayStart} ${minutes(this.state.planned)}`);
+  }
+
+  /** Keep one event, show what follows from it, and let it travel. */
+  async emit(kind, data = {}, at = Date.now()) {
+    const event = { id: uuid7(), exposure: this.exposure, kind, at: new Date(at).toISOString(), ...data };
+    const draft = this.drafts[kind];
+    this.stored = put(event);
+    this.hear([event]);
+    this.tabs.postMessage({ account, event });
+    await this.stored;
+    draft?.forget();
+    flush();
+  }
+
+  answered({ refused, also_running: other }) {
+    for (const { id, message } of refused) {
+      if (!this.events.delete(id)) continue;
+      this.parts.refused.textContent = message;
+      this.parts.refused.hidden = false;
+    }
+    this.look();
+    if (other && other !== this.exposure) this.showOther(other);
+    if (this.dataset.phase === "done") this.fetchSummary();
+  }
+
+  /** Fold, finish what has come to its end, show. `returned`: the page was away and somebody looks again. */
+  look(returned = false) {
+    const now = Date.now();
+    const state = (this.state = fold([...this.events.values()], now));
+    if (state.phase === "running" && state.ends !== null && now >= state.ends) {
+      const byTime = state.started.stopping_rule === "time";
+      const quiet = Math.max(state.ends, state.last);
+      if (byTime || (returned && now - quiet > FORGOTTEN)) {
+        this.signal(this.dataset.sayEnd, now - state.ends);
+        return this.emit("finished", {}, byTime ? state.ends : quiet);
+      }
+    }
+    this.enter(state);
+    if (state.phase === "running") this.run(state, now);
+  }
+
+  /** Move to the section of the state's phase, once. */
+  enter(state) {
+    const { phase } = state;
+    const was = this.dataset.phase;
+    remember(phase === "running", { account, id: this.exposure, step: this.step });
+    keepAwake(phase === "running" && !state.paused);
+    this.record.poll(phase === "running");
+    if (phase !== "running") this.timer.stop();
+    if (phase === "after" && this.about !== state.finished) this.prepareNote(state);
+    if (phase === was) return;
+    if (phase === "done") this.summarise(state);
+    this.dataset.phase = phase;
+    document.dispatchEvent(new Event("practice-phase"));
+    scrollTo(0, 0);
+    if ("ready" in this.dataset) this.querySelector(`[data-section="${phase}"] h1`).focus();
+  }
+
+  run(state, now) {
+    const { stopping_rule: rule, check_in_minutes: every } = state.started;
+    const left = state.planned - state.seconds;
+    const due = dueCheckIn(state, every * 60_000, rule === "time");
+    if (due > this.rung) this.signal(this.dataset.sayCheckIn, state.elapsed - due * every * 60_000);
+    if (left <= 0 && !this.over) this.signal(this.dataset.sayEnd, now - state.ends);
+    this.rung = Math.max(due, this.rung);
+    this.over = left <= 0;
+    this.sayMinutes(left);
+    this.toggleAttribute("data-paused", state.paused);
+    this.toggleAttribute("data-due", due > 0);
+    this.draw(state, left, due);
+    this.timer.set(state, every * 60_000);
+  }
+
+  draw(state, left, due) {
+    const { parts, dataset, over } = this;
+    parts.time.textContent = over ? `+${clock(-left)}` : clock(left);
+    parts.time.toggleAttribute("data-long", parts.time.textContent.length > 5);
+    parts.of.textContent = (over ? dataset.textOver : dataset.textOf).replace("{time}", minutes(state.planned));
+    parts.arc.setAttribute("stroke-dashoffset", Math.max(1 - state.elapsed / 1_000 / state.planned, 0));
+    for (const [kind, count] of [["resisted", state.resisted], ["ritual", state.rituals]]) {
+      parts[kind].textContent = parts[kind].dataset.name + (count ? `\u00a0·\u00a0${count}` : "");
+    }
+    let message = state.seconds < 120 && state.checked === null ? dataset.textStill : "";
+    if (over) message = dataset.textEnd;
+    if (due) message = dataset.sayCheckIn;
+    if (state.paused) message = dataset.textPaused;
+    parts.message.textContent = message;
+
+    const drawn = JSON.stringify([state.curve, state.planned, over && state.seconds]);
+    if (drawn === this.drawn) return;
+    this.drawn = drawn;
+    this.trace(parts.curve, state);
+    const span = Math.max(state.planned, state.seconds);
+    const made = state.curve.filter(([second]) => second);
+    parts.dots.replaceChildren(...made.map(([second]) => dot(second / span)));
+  }
+
+  trace(svg, { curve, seconds, planned }, large) {
+    drawCurve(svg, curve, seconds, large ? 0 : planned, large);
+    const points = curve.map(([second, suds]) => `${suds} (${clock(second)})`);
+    svg.setAttribute("aria-label", `${this.dataset.textCurve}: ${points.join(", ")}`);
+  }
+
+  /** A check-in or the end has come: seen always, heard and felt when it is not long ago. */
+  signal(text, ago) {
+    this.say(text);
+    if (ago > FRESH) return;
+    if (this.dataset.sound === "on") chime();
+    if (this.dataset.vibration === "on") buzz();
+  }
+
+  say(text) {
+    this.spoken.push(text.trim());
+    clearTimeout(this.speech);
+    this.speech = setTimeout(() => {
+      this.parts.live.textContent = this.spoken.splice(0).join(". ");
+    }, 50);
+  }
+
+  /** Aloud every five minutes, near the end every minute. */
+  sayMinutes(left) {
+    const minute = Math.ceil(left / 60);
+    if (minute < this.minute && minute > 0 && (minute < 5 || minute % 5 === 0)) {
+      this.say(this.dataset.textLeft.replace("{time}", minutes(minute * 60)));
+    }
+    this.minute = minute;
+  }
+
+  prepareNote(state) {
+    this.about = state.finished;
+    const { parts, sheet } = this;
+    // A rating that was being made when the time came to its end is the rating for now.
+    const rating = sheet.open ? read(this.form("checked_in")).rating : state.suds;
+    sheet.close();
+    if (!this.noteRestored) slide(this.form("noted"), "suds", rating);
+    this.noteRestored = false;
+    const { prediction } = state.started;
+    parts.outcome.hidden = !prediction;
+    parts.quote.textContent = prediction;
+    parts.recap.textContent = this.practised(state);
+    this.toggleAttribute("data-early", state.seconds < state.planned);
+  }
+
+  practised({ seconds }) {
+    const { text, minutes: long, seconds: short } = this.parts.recap.dataset;
+    const time = seconds < 60 ? short.replace("{n}", seconds) : long.replace("{n}", Math.floor(seconds / 60));
+    return text.replace("{time}", time);
+  }
+
+  /** What the phone knows by itself, until the server's fragment takes its place. */
+  summarise(state) {
+    this.parts["done-minutes"].textContent = this.practised(state);
+    this.trace(this.parts["done-curve"], state, true);
+    this.fetchSummary();
+  }
+
+  async fetchSummary() {
+    await this.stored;
+    const basic = this.querySelector("#summary[data-basic]");
+    if (!basic || (await waiting()).some((event) => event.exposure === this.exposure)) return;
+    await htmx.ajax("GET", `${this.url}/summary`, { target: basic, swap: "outerHTML", select: "#summary" });
+    if (document.activeElement === document.body) this.querySelector("#summary h1").focus();
+  }
+
+  /** Another exposure of this phone may still run: ask its record, and what waits of it. */
+  async offerOther() {
+    const known = recall();
+    if (known?.account !== account) return;
+    const events = (await waiting()).filter((event) => event.exposure === known.id);
+    await new Record(`${this.dataset.exposures}${known.id}/record`, account, (more) => events.push(...more)).ask();
+    if (fold(events, Date.now()).phase === "running") this.showOther(known.id, known.step);
+    else if (events.length) remember(false, known);
+  }
+
+  showOther(id, step = "") {
+    const { elsewhere } = this.parts;
+    elsewhere.querySelector("a").href = `${this.dataset.exposures}${id}?step=${step}`;
+    elsewhere.hidden = false;
+  }
+}
+
+/** A form's own data; numbers as numbers, empty fields left out. */
+function read(form) {
+  const entries = [...new FormData(form)].filter(([name, value]) => value && name !== "kind" && name !== "exposure");
+  return Object.fromEntries(entries.map(([name, value]) => [name, NUMBERS.includes(name) ? Number(value) : value]));
+}
+
+/** Put `value` on a slider, and tell whoever shows its number. */
+function slide(form, name, value) {
+  if (value === null) return;
+  form.elements[name].value = value;
+  form.elements[name].dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+function dot(share) {
+  const angle = share * 2 * Math.PI;
+  return shape("circle", { cx: 150 + 137 * Math.sin(angle), cy: 150 - 137 * Math.cos(angle), r: 5 });
+}
+
+/** Which exposure runs on this phone: ids only. */
+function recall() {
+  return JSON.parse(localStorage.getItem(RUNNING));
+}
+
+function remember(running, known) {
+  if (running) localStorage.setItem(RUNNING, JSON.stringify(known));
+  else if (recall()?.id === known.id) localStorage.removeItem(RUNNING);
+}
+
+customElements.define("practice-page", PracticePage);

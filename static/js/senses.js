@@ -1,0 +1,60 @@
+// What reaches a person whose eyes are elsewhere: a soft bell, a short buzz, a screen that stays on.
+// All best effort: a locked phone may stay silent, and a refused wake lock is normal.
+
+let context;
+
+/** Browsers allow sound only after a touch: call this from one. */
+export function allowSound() {
+  try {
+    context ??= new AudioContext();
+    if (context.state !== "running") context.resume();
+  } catch {
+    context = null;
+  }
+}
+
+export function chime() {
+  if (context?.state !== "running") return;
+  note(587.33, 0);
+  note(880, 0.28);
+}
+
+function note(frequency, delay) {
+  const at = context.currentTime + delay;
+  const tone = new OscillatorNode(context, { frequency });
+  const volume = new GainNode(context, { gain: 0 });
+  const { gain } = volume;
+  gain.setValueAtTime(0, at);
+  gain.linearRampToValueAtTime(0.16, at + 0.04);
+  gain.exponentialRampToValueAtTime(0.001, at + 1.6);
+  tone.connect(volume).connect(context.destination);
+  tone.start(at);
+  tone.stop(at + 1.7);
+}
+
+export function buzz() {
+  navigator.vibrate?.([140, 90, 140]);
+}
+
+let wanted = false;
+let lock = null;
+
+export function keepAwake(on) {
+  wanted = on;
+  if (on) hold();
+  else lock?.release();
+}
+
+async function hold() {
+  if (lock || !navigator.wakeLock || document.hidden) return;
+  try {
+    lock = await navigator.wakeLock.request("screen");
+    lock.onrelease = () => (lock = null);
+    if (!wanted) lock.release();
+  } catch {
+    lock = null;
+  }
+}
+
+// The lock is lost whenever the page is hidden.
+document.addEventListener("visibilitychange", () => wanted && hold());
