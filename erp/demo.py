@@ -174,7 +174,8 @@ def _live_through(history: History, steps: list[list[Step]], number: int, day: d
     planned = 10 if number < 28 else 15 if number < 70 else 20
     in_pause, in_lapse = 50 <= number < 57, 86 <= number < 89
     resting = day.weekday() in (2, 5)
-    if in_lapse or (in_pause and number != 53) or (resting and dice.random() < 0.85) or dice.random() < 0.06:
+    slipped = dice.random() < 0.06 and number < DAYS - 21
+    if in_lapse or slipped or (in_pause and number != 53) or (resting and dice.random() < 0.85):
         return
     short = dice.random() < 0.16
     minutes = dice.randrange(3, planned - 2) if short else planned + dice.choice((0, 0, 0, 5))

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
 from erp.domain.errors import NotFound
 from erp.domain.exposure import STOPPING_RULES
 from erp.domain.fields import Fields
+from erp.storage.db import table_of
 from erp.storage.ladder import Fear, Step
 
 LONGEST_NAME = 80
@@ -56,7 +57,7 @@ class FearView:
     steps: list[StepView] = field(default_factory=list)
 
 
-def view_of(step: Step, *, is_next: bool = False) -> StepView:
+def view_of(step: Step | Row[*tuple[Any, ...]], *, is_next: bool = False) -> StepView:
     """The step for a page."""
     return StepView(
         id=step.id,
@@ -134,21 +135,31 @@ def ladder_of(session: Session, fear: Fear) -> FearView:
     return FearView(fear.id, fear.name, fear.archived_at is not None, views)
 
 
+_step, _fear = table_of(Step), table_of(Fear)
+NEXT_STEP = (
+    select(_step)
+    .join(_fear, _fear.c.id == _step.c.fear_id)
+    .where(
+        _step.c.account_id == bindparam("account"),
+        _step.c.archived_at.is_(None),
+        _step.c.mastered_at.is_(None),
+        _fear.c.archived_at.is_(None),
+    )
+    .order_by(
+        _fear.c.practised_at.desc().nulls_last(),
+        _fear.c.created_at,
+        _step.c.suds,
+        _step.c.created_at,
+        _step.c.position,
+    )
+    .limit(1)
+)
+
+
 def next_step(session: Session, account_id: uuid.UUID) -> StepView | None:
     """The step to do now: the lowest that is not mastered, on the ladder that was practised last."""
-    step = session.scalars(
-        select(Step)
-        .join(Fear, Fear.id == Step.fear_id)
-        .where(
-            Step.account_id == account_id,
-            Step.archived_at.is_(None),
-            Step.mastered_at.is_(None),
-            Fear.archived_at.is_(None),
-        )
-        .order_by(Fear.practised_at.desc().nulls_last(), Fear.created_at, Step.suds, Step.created_at, Step.position)
-        .limit(1)
-    ).first()
-    return None if step is None else view_of(step, is_next=True)
+    row = session.connection().execute(NEXT_STEP, {"account": account_id}).first()
+    return None if row is None else view_of(row, is_next=True)
 
 
 def easier_step(session: Session, step: Step) -> StepView | None:

@@ -87,7 +87,8 @@ def install(app: Flask, settings: Settings) -> None:
         MAX_FORM_MEMORY_SIZE=512 * 1024,
         RATELIMIT_STORAGE_URI=settings.limits_storage,
         COMPRESS_ALGORITHM=["br", "gzip"],
-        COMPRESS_BR_LEVEL=4,
+        # A page that is small already gains little from more, and a phone waits for it.
+        COMPRESS_BR_LEVEL=2,
         COMPRESS_MIMETYPES=["text/html", "application/json", "application/manifest+json", "text/javascript"],
     )
     compress.init_app(app)

@@ -22,7 +22,7 @@ def install(app: Flask, source: Path, built: Path) -> None:
     version = _version(source)
     _build(source, built / version)
     app.extensions["rung.version"] = version
-    app.jinja_env.globals["asset"] = asset
+    app.jinja_env.globals["asset"] = f"/static/{version}/".__add__
     served = WhiteNoise(
         app.wsgi_app,
         max_age=YEAR,

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from gettext import NullTranslations
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton, format_time
 from babel.numbers import format_decimal, format_percent
-from flask import Flask, current_app, request
-from flask_babel import Babel, get_locale
+from flask import Flask, current_app, g, request
+from flask_babel import Babel, get_locale, get_translations
 from flask_babel import gettext as _
 from flask_login import current_user
 
 DEFAULT_LOCALE = "en_GB"
 
 
+@dataclass(frozen=True, slots=True)
+class Language:
+    """The language of a request: its locale (like en_GB) and its translations."""
+
+    locale: str
+    translations: NullTranslations
+
+
 def install(app: Flask) -> None:
     """Set the language of every request and teach the templates the filters."""
     app.config["BABEL_DEFAULT_LOCALE"] = DEFAULT_LOCALE
-    app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"
+    app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", "translations")
     babel = Babel(app, locale_selector=_choose_locale)
     with app.app_context():
         app.extensions["rung.languages"] = frozenset(locale.language for locale in babel.list_translations())
+    # Flask-Babel finds the translations anew for each text of a page; here they are found once a request.
+    app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
     app.context_processor(_language)
     for function in (
         minutes, hours, daylong, daymedium, monthname, monthyear, weekdaymini, weekdaylong, clock, number, percent,
@@ -31,8 +43,24 @@ def install(app: Flask) -> None:
         app.add_template_filter(function)
 
 
+def language() -> Language:
+    """The language of this request."""
+    found: Language | None = g.get("language")
+    if found is None:
+        found = g.language = Language(str(get_locale()), get_translations())
+    return found
+
+
+def _gettext(text: str) -> str:
+    return language().translations.gettext(text)
+
+
+def _ngettext(singular: str, plural: str, count: int) -> str:
+    return language().translations.ngettext(singular, plural, count)
+
+
 def _language() -> dict[str, str]:
-    return {"locale": _locale().replace("_", "-")}
+    return {"locale": language().locale.replace("_", "-")}
 
 
 def _choose_locale() -> str:
@@ -51,10 +79,6 @@ def _best_locale(accepted: str, languages: frozenset[str]) -> str:
         if locale.language in languages:
             return DEFAULT_LOCALE if str(locale) == "en" else str(locale)
     return DEFAULT_LOCALE
-
-
-def _locale() -> str:
-    return str(get_locale())
 
 
 def minutes(seconds: float) -> str:
@@ -81,38 +105,38 @@ def _date(pattern: str, day: date, locale: str) -> str:
 
 def daylong(day: date) -> str:
     """Sunday, 22 November."""
-    return _skeleton("MMMMEEEEd", day, _locale())
+    return _skeleton("MMMMEEEEd", day, language().locale)
 
 
 def daymedium(day: date) -> str:
     """22 Nov 2026."""
-    return _date("medium", day, _locale())
+    return _date("medium", day, language().locale)
 
 
 def monthname(day: date) -> str:
     """November."""
-    return _date("LLLL", day, _locale())
+    return _date("LLLL", day, language().locale)
 
 
 def monthyear(day: date) -> str:
     """November 2026."""
-    return _skeleton("yMMMM", day, _locale())
+    return _skeleton("yMMMM", day, language().locale)
 
 
 def weekdaymini(day: date) -> str:
     """S."""
-    return _date("ccccc", day, _locale())
+    return _date("ccccc", day, language().locale)
 
 
 def weekdaylong(day: date) -> str:
     """Sunday."""
-    return _date("cccc", day, _locale())
+    return _date("cccc", day, language().locale)
 
 
 def clock(moment: datetime) -> str:
     """A moment (UTC) as the time on the person's wall: 14:05."""
     local = moment.astimezone(ZoneInfo(current_user.person.time_zone))
-    return format_time(local, "short", locale=_locale())
+    return format_time(local, "short", locale=language().locale)
 
 
 @lru_cache(maxsize=4096)
@@ -122,9 +146,9 @@ def _decimal(value: int, locale: str) -> str:
 
 def number(value: int) -> str:
     """1,234."""
-    return _decimal(value, _locale())
+    return _decimal(value, language().locale)
 
 
 def percent(value: float) -> str:
     """A share of 1 as 45 %."""
-    return format_percent(value, locale=_locale())
+    return format_percent(value, locale=language().locale)
