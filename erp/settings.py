@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from sqlalchemy import make_url
@@ -37,11 +36,6 @@ class Settings:
     proxies: int = 0
     limits_storage: str = "memory://"
     attempts: int = 10
-
-    @property
-    def https(self) -> bool:
-        """Whether the public address is https."""
-        return bool(self.origin and self.origin.startswith("https://"))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -98,16 +92,15 @@ def _number(environ: Mapping[str, str], name: str, default: int, low: int, high:
 def _origin(value: str | None) -> str | None:
     if not value:
         return None
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+    if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?/?", value, re.IGNORECASE):
         raise BadSetting(f"RUNG_ORIGIN must look like https://rung.example.org, not {value!r}.")
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    return value.rstrip("/").lower()
 
 
 def _limits_storage(value: str | None) -> str:
     if not value:
         return "memory://"
-    if urlsplit(value).scheme not in ("memory", "redis", "rediss", "memcached"):
+    if value.partition("://")[0] not in ("memory", "redis", "rediss", "memcached"):
         raise BadSetting("RUNG_LIMITS_STORAGE must begin with memory:, redis:, rediss: or memcached:.")
     return value
 

@@ -43,6 +43,7 @@ class State:
     paused_at: datetime | None = None
     away: timedelta = timedelta()
     finished_at: datetime | None = None
+    ended: bool = False
     last_at: datetime | None = None
     curve: list[tuple[int, int]] = field(default_factory=list)
     resisted: int = 0
@@ -101,7 +102,7 @@ def fold(events: Iterable[Happening]) -> State:
     if start.data.get("expected_suds") is not None:
         state.curve.append((0, start.data["expected_suds"]))
     for event in ordered:
-        if event.kind != "started":
+        if event is not start:
             _apply(state, event, max(event.at, start.at))
     if state.notes.get("suds") is not None:
         state.curve.append((state.seconds, state.notes["suds"]))
@@ -126,6 +127,7 @@ def _apply(state: State, event: Happening, at: datetime) -> None:
                 _go_on(state, at)
         case "finished" if state.finished_at is None:
             state.finished_at = at
+            state.ended = True
         case "noted":
             state.noted = True
             state.notes.update({name: value for name, value in event.data.items() if value not in (None, "")})

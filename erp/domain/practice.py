@@ -255,7 +255,7 @@ def count_day(session: Session, account_id: uuid.UUID, day: date, today: date) -
         select(func.coalesce(func.sum(Exposure.seconds), 0), func.count()).where(
             Exposure.account_id == account_id,
             Exposure.local_date == day,
-            Exposure.finished_at.is_not(None),
+            Exposure.ended,
             Exposure.seconds >= COUNTS_FROM_SECONDS,
         )
     ).one()

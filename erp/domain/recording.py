@@ -54,7 +54,7 @@ TOUCHED = select(
     _exposure.c.step_id,
     _exposure.c.local_date,
     _exposure.c.started_at,
-    _exposure.c.finished_at,
+    _exposure.c.ended,
     _exposure.c.seconds,
     _exposure.c.expected_suds,
 ).where(_exposure.c.id.in_(bindparam("exposures", expanding=True)))
@@ -187,6 +187,7 @@ def _keep(
         "phase": state.phase,
         "started_at": state.started_at,
         "finished_at": state.finished_at,
+        "ended": state.ended,
         "due_at": state.due_at,
         "seconds": state.seconds,
         "planned_seconds": state.planned_seconds,
@@ -242,8 +243,8 @@ def _carry_over(
     )
     if started:
         _rate_step(session, after["step_id"], after["started_at"])
-    counted = before.finished_at and before.seconds if before else None
-    if started or counted != (after["finished_at"] and after["seconds"]):
+    counted = before.ended and before.seconds if before else False
+    if started or counted != (after["ended"] and after["seconds"]):
         count_day(session, account_id, after["local_date"], today)
 
 

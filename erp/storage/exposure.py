@@ -17,7 +17,8 @@ from erp.storage.ladder import Step
 class Exposure(Base):
     """The folded state of one exposure. Durations in seconds, SUDS 0–100.
 
-    Everything but `local_date` follows from the events; `local_date` is fixed when the start is recorded.
+    Everything but `local_date`, which is fixed when the start is recorded, follows from the events. `ended` says
+    that it was finished once and so counts, even while it goes on after that.
     """
 
     __tablename__ = "exposure"
@@ -35,6 +36,7 @@ class Exposure(Base):
     zone: Mapped[str | None] = mapped_column(String(64))
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    ended: Mapped[bool] = mapped_column(default=False)
     due_at: Mapped[datetime | None]
     seconds: Mapped[int] = mapped_column(default=0)
     planned_seconds: Mapped[int] = mapped_column(default=0)
