@@ -82,7 +82,7 @@ def account_of(session: Session, account_id: uuid.UUID) -> Account:
 
 def normal_email(text: str) -> str:
     """The address as it is kept and compared: without space around, in lower case."""
-    return text.strip().lower()
+    return text.replace("\x00", "").strip().lower()
 
 
 def sign_up(session: Session, raw: Mapping[str, Any], now: datetime) -> tuple[Account, list[str]]:

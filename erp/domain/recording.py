@@ -99,23 +99,25 @@ def record(
     known: dict[uuid.UUID, AnyRow] = {row.id: row for row in connection.execute(KNOWN, asked)}
     exposures: dict[uuid.UUID, AnyRow] = {row.id: row for row in connection.execute(TOUCHED, asked)}
     receipt = Receipt()
-    fresh: dict[uuid.UUID, dict[uuid.UUID, NewEvent]] = {}
+    fresh: dict[uuid.UUID, list[NewEvent]] = {}
+    taken = set(known)
     for event in events:
-        if event.id not in known:
+        if event.id not in taken:
             problem = _problem(session, account_id, event, exposures)
             if problem:
                 receipt.refused[event.id] = problem
                 continue
-            fresh.setdefault(event.exposure_id, {}).setdefault(event.id, event)
+            taken.add(event.id)
+            fresh.setdefault(event.exposure_id, []).append(event)
         receipt.accepted.append(event.id)
     for exposure_id, new in fresh.items():
         events_known = [row for row in known.values() if row.exposure_id == exposure_id]
-        shifted = _shifted(new.values(), {row.shift_ms for row in events_known}, now - sent_at, now)
+        shifted = _shifted(new, {row.shift_ms for row in events_known}, now - sent_at, now)
         state = fold(
             [happening(row.id, row.kind, row.happened_at, row.shift_ms, row.value, row.data) for row in events_known]
             + [happening(event.id, event.kind, event.at, shift, event.value, event.data) for event, shift in shifted]
         )
-        has_text = any(event.data for event in new.values())
+        has_text = any(event.data for event in new)
         before = exposures.get(exposure_id)
         after = _keep(session, account_id, exposure_id, before, state, zone, has_text=has_text)
         connection.execute(ADD_EVENT, [_row(account_id, event, shift, now) for event, shift in shifted])

@@ -94,6 +94,8 @@ def install(app: Flask, settings: Settings) -> None:
     compress.init_app(app)
     htmx.init_app(app)
     limiter.init_app(app)
+    # It would log whose attempts it refused.
+    limiter.logger.setLevel(logging.WARNING)
     login.init_app(app)
     login.session_protection = None
     login.user_loader(_load_visitor)

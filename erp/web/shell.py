@@ -58,10 +58,10 @@ def manifest() -> Response:
         background_color="#faf7f1",
         theme_color="#faf7f1",
         icons=[
-            _icon("icons/rung.svg", "image/svg+xml", "any"),
-            _icon("icons/rung-192.png", "image/png", "192x192"),
-            _icon("icons/rung-512.png", "image/png", "512x512"),
-            _icon("icons/rung-maskable-512.png", "image/png", "512x512", "maskable"),
+            _icon("icons/icon.svg", "image/svg+xml", "any"),
+            _icon("icons/icon-192.png", "image/png", "192x192"),
+            _icon("icons/icon-512.png", "image/png", "512x512"),
+            _icon("icons/maskable-512.png", "image/png", "512x512", "maskable"),
         ],
         shortcuts=[
             {"name": _("Start practice"), "url": url_for("exposure.next_practice")},

@@ -6,6 +6,7 @@ import { openDB } from "../vendor/idb@8.0.4/index.js";
 const EVENTS = "/events";
 const BATCH = 100;
 const TIMEOUT = 15_000;
+const PATIENCE = 3_000;
 const KEEPALIVE_BYTES = 60_000; // browsers refuse more than 64 KiB in flight
 const account = document.documentElement.dataset.account;
 
@@ -15,15 +16,20 @@ const channel = "BroadcastChannel" in window ? new BroadcastChannel("rung-outbox
 const spare = new Map(); // for browsers that refuse storage: better sent from memory than not at all
 let database = null;
 
+/** The database, or null where there is none or it does not open in time. */
 function open() {
-  database ??= openDB("rung", 1, {
+  database ??= Promise.race([connect(), new Promise((resolve) => setTimeout(resolve, PATIENCE, null))]).catch(() => null);
+  return database;
+}
+
+function connect() {
+  return openDB("rung", 1, {
     upgrade(db) {
       db.createObjectStore("outbox", { keyPath: "id" }).createIndex("account", "account");
     },
     blocking: forget,
     terminated: forget,
-  }).catch(() => null);
-  return database;
+  });
 }
 
 function forget() {
@@ -45,6 +51,7 @@ export async function put(event) {
 
 /** The events of this account that still wait, oldest first. */
 export async function waiting() {
+  if (!account) return [];
   let entries = [];
   try {
     entries = await (await open()).getAllFromIndex("outbox", "account", account);
@@ -68,7 +75,7 @@ async function remove(ids) {
 let trouble = null; // null, "unreachable", "signed-out" or "other-account"
 
 async function tell() {
-  const count = account ? (await waiting()).length : 0;
+  const count = (await waiting()).length;
   outbox.dispatchEvent(new CustomEvent("change", { detail: { count, trouble } }));
 }
 

@@ -68,6 +68,10 @@ class PracticePage extends HTMLElement {
       if (data.account === account && data.event.exposure === this.exposure) this.hear([data.event]);
     });
     outbox.addEventListener("answer", ({ detail }) => this.answered(detail));
+    // A stranger's page, from a café's network say, must not take the summary's place.
+    this.addEventListener("htmx:before:swap", (event) => {
+      if (!event.detail.ctx.text.includes('id="summary"')) event.preventDefault();
+    });
   }
 
   /** What this device stamped stays as it was stamped; the rest joins it. */
@@ -162,11 +166,12 @@ class PracticePage extends HTMLElement {
   enter(state) {
     const { phase } = state;
     const was = this.dataset.phase;
-    remember(phase === "running", { account, id: this.exposure, step: this.step });
     keepAwake(phase === "running" && !state.paused);
     this.record.poll(phase === "running");
     if (phase !== "running") this.timer.stop();
     if (phase === "after" && this.about !== state.finished) this.prepareNote(state);
+    if (phase !== this.known) remember(phase === "running", { account, id: this.exposure, step: this.step });
+    this.known = phase;
     if (phase === was) return;
     if (phase === "done") this.summarise(state);
     this.dataset.phase = phase;
@@ -262,7 +267,7 @@ class PracticePage extends HTMLElement {
 
   practised({ seconds }) {
     const { text, minutes: long, seconds: short } = this.parts.recap.dataset;
-    const time = seconds < 60 ? short.replace("{n}", seconds) : long.replace("{n}", Math.floor(seconds / 60));
+    const time = seconds && seconds < 60 ? short.replace("{n}", seconds) : long.replace("{n}", Math.floor(seconds / 60));
     return text.replace("{time}", time);
   }
 
@@ -277,8 +282,8 @@ class PracticePage extends HTMLElement {
     await this.stored;
     const basic = this.querySelector("#summary[data-basic]");
     if (!basic || (await waiting()).some((event) => event.exposure === this.exposure)) return;
-    await htmx.ajax("GET", `${this.url}/summary`, { target: basic, swap: "outerHTML", select: "#summary" });
-    if (document.activeElement === document.body) this.querySelector("#summary h1").focus();
+    await htmx.ajax("GET", `${this.url}/summary`, { source: this, target: basic, swap: "outerHTML", select: "#summary" });
+    if (document.activeElement === document.body) this.querySelector("#summary h1")?.focus();
   }
 
   /** Another exposure of this phone may still run: ask its record, and what waits of it. */
