@@ -48,7 +48,7 @@ def _prepare(settings: Settings) -> Flask:
         migrate(settings.database_url)
         return create_app(settings)
     except SQLAlchemyError as error:
-        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0].rstrip("?. ")
         raise BadSetting(f"The database {where} cannot be used: {reason}.") from error
     except CommandError as error:
         raise BadSetting(f"The database {where} was made by a newer Rung than this one.") from error

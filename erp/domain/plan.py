@@ -50,6 +50,7 @@ def set_plan(session: Session, account_id: uuid.UUID, raw: Mapping[str, Any], to
         plan = Plan(account_id=account_id, starts_on=starts_on)
         session.add(plan)
     plan.minutes, plan.kind, plan.weekdays, plan.days_per_week = minutes, kind, weekdays, days_per_week
+    session.flush()
     return plan
 
 
@@ -64,6 +65,7 @@ def add_pause(session: Session, account_id: uuid.UUID, raw: Mapping[str, Any], t
     fields.check()
     pause = Pause(account_id=account_id, first_day=first_day, last_day=last_day, created_at=now)
     session.add(pause)
+    session.flush()
     return pause
 
 
@@ -83,6 +85,7 @@ def end_pause(session: Session, pause: Pause, today: date) -> None:
         session.delete(pause)
     else:
         pause.last_day = today - timedelta(days=1)
+    session.flush()
 
 
 def has_plan(session: Session, account_id: uuid.UUID) -> bool:

@@ -28,6 +28,7 @@ from erp.storage.ladder import Fear, Step
 AnyRow = Row[*tuple[Any, ...]]
 
 SANE_SKEW = timedelta(seconds=120)
+JITTER = timedelta(seconds=10)
 RATINGS_KEPT = 8
 
 _account, _event, _exposure = table_of(Account), table_of(Event), table_of(Exposure)
@@ -149,14 +150,16 @@ def _shifted(
     Batches of one phone measure a slightly different offset each; a shift that the exposure has already is taken
     again while it is near enough, so that durations stay exact. Nothing can have happened after now.
     """
-    if abs(offset) <= SANE_SKEW:
-        shift = 0
-    else:
-        measured = round(offset.total_seconds() * 1000)
-        near = [each for each in shifts if abs(measured - each) <= SANE_SKEW.total_seconds() * 1000]
-        shift = min(near, key=lambda each: abs(measured - each), default=measured)
+    measured = _milliseconds(offset)
+    near = [shift for shift in shifts if abs(measured - shift) <= _milliseconds(SANE_SKEW + JITTER)]
+    fallback = 0 if abs(offset) <= SANE_SKEW else measured
+    shift = min(near, key=lambda each: abs(measured - each), default=fallback)
     latest = now + SANE_SKEW
-    return [(event, min(shift, round((latest - event.at).total_seconds() * 1000))) for event in events]
+    return [(event, min(shift, _milliseconds(latest - event.at))) for event in events]
+
+
+def _milliseconds(span: timedelta) -> int:
+    return round(span / timedelta(milliseconds=1))
 
 
 def _row(account_id: uuid.UUID, event: NewEvent, shift: int, now: datetime) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from flask import Flask, current_app, g, request
 from flask_babel import Babel, get_locale, get_translations
 from flask_babel import gettext as _
 from flask_login import current_user
+from markupsafe import Markup
 
 DEFAULT_LOCALE = "en_GB"
 
@@ -35,7 +36,7 @@ def install(app: Flask) -> None:
     with app.app_context():
         app.extensions["rung.languages"] = frozenset(locale.language for locale in babel.list_translations())
     # Flask-Babel finds the translations anew for each text of a page; here they are found once a request.
-    app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
+    app.jinja_env.globals.update({"_": text, "gettext": text, "ngettext": text_by_number})
     app.context_processor(_language)
     for function in (
         minutes, hours, daylong, daymedium, monthname, monthyear, weekdaymini, weekdaylong, clock, number, percent,
@@ -45,18 +46,22 @@ def install(app: Flask) -> None:
 
 def language() -> Language:
     """The language of this request."""
-    found: Language | None = g.get("language")
-    if found is None:
+    try:
+        found: Language = g.language
+    except AttributeError:
         found = g.language = Language(str(get_locale()), get_translations())
     return found
 
 
-def _gettext(text: str) -> str:
-    return language().translations.gettext(text)
+def text(message: str, **values: object) -> Markup:
+    """A text in the person's language, for a template: the values are escaped, the text is ours."""
+    found = Markup(language().translations.gettext(message))  # noqa: S704
+    return found % values if values else found
 
 
-def _ngettext(singular: str, plural: str, count: int) -> str:
-    return language().translations.ngettext(singular, plural, count)
+def text_by_number(singular: str, plural: str, num: int, **values: object) -> Markup:
+    """A text that depends on a number, which it may show as %(num)s."""
+    return Markup(language().translations.ngettext(singular, plural, num)) % {"num": num, **values}  # noqa: S704
 
 
 def _language() -> dict[str, str]:

@@ -134,7 +134,7 @@ def end_pause(pause_id: uuid.UUID) -> BaseResponse:
 def calendar(year: int | None = None, month: int | None = None) -> str:
     """Show a month of days, this one unless another is asked for."""
     day = today()
-    first = _month(year or day.year, month or day.month)
+    first = day.replace(day=1) if year is None or month is None else _month(year, month)
     last = _next_month(first) - timedelta(days=1)
     practice = practice_of(db(), me().id, day, first, last)
     page = "practice/_month.html" if by_htmx() else "practice/calendar.html"
