@@ -39,23 +39,23 @@ if ("serviceWorker" in navigator) watchVersions().catch(() => {});
 
 /** Offer the phone's zone when its clock differs from the account's, now or half a year from now. */
 function compareZones() {
-  const form = document.getElementById("zone-notice");
+  const notice = document.getElementById("zone-notice");
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const home = root.dataset.zone;
   const pair = `${home} ${here}`;
-  if (!form || !home || !here || remembered() === pair) return;
+  if (!notice || !home || !here || remembered() === pair) return;
   const clocks = (timeZone) =>
     [0, 182].map((days) => new Date(Date.now() + days * 86_400_000).toLocaleString("en", { timeZone })).join();
   if (here === home || clocks(here) === clocks(home)) return;
-  form.elements.time_zone.value = here;
-  for (const part of form.querySelectorAll("[data-text]")) {
+  notice.querySelector("input").value = here;
+  for (const part of notice.querySelectorAll("[data-text]")) {
     part.textContent = part.dataset.text.replace("{here}", readable(here)).replace("{home}", readable(home));
   }
-  form.querySelector("[data-keep]")?.addEventListener("click", () => {
+  notice.querySelector("[data-keep]").addEventListener("click", () => {
     localStorage.setItem("rung-zones", pair);
-    form.hidden = true;
+    notice.hidden = true;
   });
-  form.hidden = false;
+  notice.hidden = false;
 }
 
 const readable = (zone) => zone.split("/").at(-1).replaceAll("_", " ");

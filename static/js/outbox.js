@@ -18,7 +18,8 @@ let database = null;
 
 /** The database, or null where there is none or it does not open in time. */
 function open() {
-  database ??= Promise.race([connect(), new Promise((resolve) => setTimeout(resolve, PATIENCE, null))]).catch(() => null);
+  const late = () => new Promise((resolve) => setTimeout(resolve, PATIENCE, null));
+  database ??= Promise.race([connect(), late()]).catch(() => null);
   return database;
 }
 

@@ -291,7 +291,8 @@ class PracticePage extends HTMLElement {
     const known = recall();
     if (known?.account !== account) return;
     const events = (await waiting()).filter((event) => event.exposure === known.id);
-    await new Record(`${this.dataset.exposures}${known.id}/record`, account, (more) => events.push(...more)).ask();
+    const url = `${this.dataset.exposures}${known.id}/record`;
+    await new Record(url, account, (more) => events.push(...more)).ask();
     if (fold(events, Date.now()).phase === "running") this.showOther(known.id, known.step);
     else if (events.length) remember(false, known);
   }
@@ -305,8 +306,11 @@ class PracticePage extends HTMLElement {
 
 /** A form's own data; numbers as numbers, empty fields left out. */
 function read(form) {
-  const entries = [...new FormData(form)].filter(([name, value]) => value && name !== "kind" && name !== "exposure");
-  return Object.fromEntries(entries.map(([name, value]) => [name, NUMBERS.includes(name) ? Number(value) : value]));
+  const data = {};
+  for (const [name, value] of new FormData(form)) {
+    if (value && name !== "kind" && name !== "exposure") data[name] = NUMBERS.includes(name) ? Number(value) : value;
+  }
+  return data;
 }
 
 /** Put `value` on a slider, and tell whoever shows its number. */

@@ -15,6 +15,7 @@ export function uuid7() {
   const time = last.toString(16).padStart(12, "0");
   const random = crypto.getRandomValues(new Uint8Array(8));
   random[0] = (random[0] & 0x3f) | 0x80;
-  const tail = Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${counter.toString(16).padStart(3, "0")}-${tail.slice(0, 4)}-${tail.slice(4)}`;
+  const hex = Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const middle = `7${counter.toString(16).padStart(3, "0")}`;
+  return [time.slice(0, 8), time.slice(8), middle, hex.slice(0, 4), hex.slice(4)].join("-");
 }

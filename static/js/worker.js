@@ -31,8 +31,9 @@ async function fill() {
 }
 
 async function takeOver() {
-  const names = await caches.keys();
-  await Promise.all(names.filter((name) => name.startsWith("rung-") && name !== CACHE).map((name) => caches.delete(name)));
+  for (const name of await caches.keys()) {
+    if (name.startsWith("rung-") && name !== CACHE) await caches.delete(name);
+  }
   await registration.navigationPreload?.enable();
   await clients.claim();
 }
