@@ -34,11 +34,13 @@ def parse(raw: Mapping[str, Any]) -> NewEvent:
     data: dict[str, Any] | None = None
     match kind:
         case "started":
+            prediction = fields.text("prediction", 2000)
+            likelihood = fields.whole_or_none("likelihood", 0, 100)
             data = {
                 "step": str(fields.identifier("step")),
                 "expected_suds": fields.whole_or_none("expected_suds", 0, 100),
-                "prediction": fields.text("prediction", 2000),
-                "likelihood": fields.whole_or_none("likelihood", 0, 100),
+                "prediction": prediction,
+                "likelihood": likelihood if prediction else None,
                 "response": fields.text("response", 2000),
                 "planned_minutes": fields.whole("planned_minutes", 1, 240),
                 "check_in_minutes": fields.whole("check_in_minutes", 0, 60, default=0),

@@ -123,6 +123,11 @@ def steps_to_rate(session: Session, fear: Fear) -> list[Step]:
     )
 
 
+def has_ladder(session: Session, account_id: uuid.UUID) -> bool:
+    """Whether there is a fear that is not archived."""
+    return session.connection().scalar(ANY_FEAR, {"account": account_id}) is not None
+
+
 def ladder_of(session: Session, fear: Fear) -> FearView:
     """The fear's active steps, hardest first; the lowest that is not mastered is next."""
     steps = session.scalars(
@@ -136,6 +141,7 @@ def ladder_of(session: Session, fear: Fear) -> FearView:
 
 
 _step, _fear = table_of(Step), table_of(Fear)
+ANY_FEAR = select(_fear.c.id).where(_fear.c.account_id == bindparam("account"), _fear.c.archived_at.is_(None)).limit(1)
 NEXT_STEP = (
     select(_step)
     .join(_fear, _fear.c.id == _step.c.fear_id)

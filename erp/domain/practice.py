@@ -238,6 +238,11 @@ def plans_of(session: Session, account_id: uuid.UUID) -> list[PlanView]:
     ]
 
 
+def plan_on(session: Session, account_id: uuid.UUID, day: date) -> PlanView | None:
+    """The client's plan that holds on a day."""
+    return Facts(day, plans_of(session, account_id), (), {}).plan_on(day)
+
+
 def pauses_of(session: Session, account_id: uuid.UUID) -> list[PauseView]:
     """Every pause of the client, oldest first."""
     rows = session.connection().execute(PAUSES, {"account": account_id})

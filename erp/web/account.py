@@ -8,6 +8,7 @@ from typing import Any
 
 from cryptography.fernet import InvalidToken
 from flask import Blueprint, Response, abort, current_app, render_template, request, session, url_for
+from flask_babel import gettext as _
 from flask_limiter.util import get_remote_address
 from flask_login import login_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
@@ -153,7 +154,8 @@ def _account_page(fragment: str = "", error: Invalid | None = None, form: Mappin
     if error and by_htmx():
         return render_template(fragment, **context), 422
     left = accounts.codes_left(db(), me().id)
-    return render_template("account/account.html", left=left, **context), 422 if error else 200
+    notice = _("Saved.") if request.args.get("saved") else None
+    return render_template("account/account.html", left=left, notice=notice, **context), 422 if error else 200
 
 
 @blueprint.post("/account/details")
@@ -164,7 +166,7 @@ def details() -> Any:
     except Invalid as error:
         return _account_page("account/_details_form.html", error, request.form)
     db().commit()
-    return see_other(url_for("account.account"))
+    return see_other(url_for("account.account", saved=1))
 
 
 @blueprint.post("/account/zone")
@@ -188,7 +190,7 @@ def password() -> Any:
         return _account_page("account/_password_form.html", error)
     db().commit()
     _enter(_account())
-    return see_other(url_for("account.account"))
+    return see_other(url_for("account.account", saved=1))
 
 
 @blueprint.post("/account/sign-out-everywhere")

@@ -19,7 +19,7 @@ from erp.domain.exposure import Happening, exposure_of, fold, happenings_of, run
 from erp.domain.fields import Fields
 from erp.domain.ladder import next_step, step_of
 from erp.domain.ladder import view_of as step_view
-from erp.domain.practice import practice_of
+from erp.domain.practice import plan_on, practice_of
 from erp.domain.recording import record
 from erp.storage.exposure import Exposure
 from erp.storage.ladder import Step
@@ -81,6 +81,7 @@ def _page(
         record=_record(step.id, shown, events),
         running=running if running and running.id != shown else None,
         account=me(),
+        plan=plan_on(db(), me().id, today()),
         errors=errors or {},
         **_after(found),
     )

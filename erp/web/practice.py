@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import Blueprint, abort, get_template_attribute, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
@@ -14,16 +16,29 @@ from werkzeug.wrappers import Response as BaseResponse
 from erp.domain import plan as plans
 from erp.domain.errors import Invalid
 from erp.domain.exposure import exposures_on, running_of
-from erp.domain.ladder import next_step
+from erp.domain.ladder import has_ladder, next_step
 from erp.domain.practice import DayView, PlanView, Practice, monday_of, practice_of
 from erp.web import by_htmx, db, me, now, see_other, today
-from erp.web.forms import form_page
+from erp.web.formats import language
+from erp.web.problems import sentences
 
 blueprint = Blueprint("practice", __name__)
 
 EARLIEST_YEAR, LATEST_YEAR = 2000, 2100
 SUGGESTED_MINUTES = 20
 SUGGESTED_DAYS = 5
+
+
+@blueprint.app_template_global()
+def day_mark(day: DayView) -> str:
+    """The drawing of a day. A calendar shows thirty; each is drawn once and kept."""
+    return _drawn(day.date, day.state, round(day.share, 2), day.today, language().locale)
+
+
+@lru_cache(maxsize=4096)
+def _drawn(day: date, state: str, share: float, is_today: bool, _locale: str) -> str:
+    draw = get_template_attribute("macros.html", "day_mark")
+    return draw({"date": day, "state": state, "share": share, "today": is_today})
 
 
 @blueprint.get("/today", endpoint="today")
@@ -41,6 +56,7 @@ def today_page() -> str:
         week=week,
         totals=practice.totals(),
         step=next_step(db(), me().id),
+        has_ladder=has_ladder(db(), me().id),
         running=running_of(db(), me().id, now()),
         plan=practice.facts.plan_on(day),
     )
@@ -77,22 +93,27 @@ def plan() -> Any:
     return see_other(url_for("practice.today"))
 
 
-def _plan_page(error: Invalid | None = None) -> Any:
+def _plan_page(error: Invalid | None = None, pause_form: Mapping[str, str] | None = None) -> Any:
+    """The plan with its pauses; where `pause_form` was sent, the error is of that form and not of the plan's."""
     day = today()
     facts = practice_of(db(), me().id, day, day, day).facts
     current = facts.plan_on(day)
-    return form_page(
-        "practice/plan.html",
-        "practice/_plan_form.html",
-        error,
-        form=_plan_form(current, day),
-        chosen=request.form.getlist("weekdays") if error else _weekdays(current),
-        plan=current,
-        upcoming=next((each for each in facts.plans if each.starts_on > day), None),
-        pauses=[pause for pause in facts.pauses if pause.last_day >= day],
-        first=bool(request.values.get("first")),
-        today=day,
-    )
+    sent = error is not None and pause_form is None
+    context = {
+        "errors": sentences(error) if error else {},
+        "form": request.form if sent else _plan_form(current, day),
+        "chosen": request.form.getlist("weekdays") if sent else _weekdays(current),
+        "pause_form": pause_form or {},
+        "plan": current,
+        "upcoming": next((each for each in facts.plans if each.starts_on > day), None),
+        "pauses": [pause for pause in facts.pauses if pause.last_day >= day],
+        "first": bool(request.values.get("first")),
+        "today": day,
+    }
+    if error is None:
+        return render_template("practice/plan.html", **context)
+    fragment = "practice/_plan_form.html" if sent else "practice/_pause_form.html"
+    return render_template(fragment if by_htmx() else "practice/plan.html", **context), 422
 
 
 def _plan_form(current: PlanView | None, day: date) -> dict[str, Any]:
@@ -114,9 +135,7 @@ def add_pause() -> Any:
     try:
         plans.add_pause(db(), me().id, request.form, today(), now())
     except Invalid as error:
-        if by_htmx():
-            return form_page("", "practice/_pause_form.html", error, today=today())
-        return _plan_page(error)
+        return _plan_page(error, request.form)
     db().commit()
     return see_other(url_for("practice.plan"))
 

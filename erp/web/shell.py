@@ -16,7 +16,19 @@ from erp.web.assets import asset
 
 blueprint = Blueprint("shell", __name__)
 
-SHELL = ("css/app.css", "js/app.js", "js/outbox.js", "vendor/idb@8.0.4/index.js", "vendor/htmx@4.0.1/htmx.min.js")
+PRACTICE = ("practice", "fold", "record", "timer", "senses", "curve", "draft", "uuid7", "slider")
+# What every page needs, and the practice page on top: it must open at once, wherever the person stands.
+SHELL = (
+    "css/app.css",
+    "css/practice.css",
+    "css/exposure.css",
+    "js/app.js",
+    "js/outbox.js",
+    "js/trouble.js",
+    *(f"js/{name}.js" for name in PRACTICE),
+    "vendor/idb@8.0.4/index.js",
+    "vendor/htmx@4.0.1/htmx.min.js",
+)
 
 
 @blueprint.get("/")

@@ -35,6 +35,15 @@ async function watchVersions() {
   offer();
 }
 
+// htmx drops a second tap on its forms; the plain ones get the same. A download leaves its page where it is.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post" || form.hasAttribute("hx-post")) return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "yes";
+  setTimeout(() => delete form.dataset.sent, 3000);
+});
+
 if ("serviceWorker" in navigator) watchVersions().catch(() => {});
 
 /** Offer the phone's zone when its clock differs from the account's, now or half a year from now. */
