@@ -91,6 +91,7 @@ def install(app: Flask, settings: Settings) -> None:
         COMPRESS_ALGORITHM=["br", "gzip"],
         # A page that is small already gains little from more, and a phone waits for it.
         COMPRESS_BR_LEVEL=2,
+        COMPRESS_EVALUATE_CONDITIONAL_REQUEST=False,
         COMPRESS_MIMETYPES=["text/html", "application/json", "application/manifest+json", "text/javascript"],
     )
     compress.init_app(app)

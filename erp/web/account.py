@@ -68,7 +68,7 @@ def _enter(account: Account) -> None:
 @limited_place
 def sign_up() -> Any:
     """Make an account, sign in on this phone, and go to its recovery codes."""
-    if request.method == "GET":
+    if request.method != "POST":
         return _sign_up_page()
     email, password = request.form.get("email", ""), request.form.get("password", "")
     try:
@@ -98,7 +98,7 @@ def _sign_up_page(error: Invalid | None = None) -> Any:
 @limited_place
 def sign_in() -> Any:
     """Sign in with an address and its password."""
-    if request.method == "GET":
+    if request.method != "POST":
         return _sign_in_page({"next": request.args.get("next", "")})
     account = accounts.sign_in(db(), request.form.get("email", ""), request.form.get("password", ""))
     if account is None:
@@ -118,7 +118,7 @@ def _sign_in_page(form: dict[str, str], error: Invalid | None = None) -> Any:
 @limited_place
 def recover() -> Any:
     """Set a new password with a recovery code."""
-    if request.method == "GET":
+    if request.method != "POST":
         return _recover_page()
     try:
         account = accounts.recover(db(), request.form, now())

@@ -43,7 +43,7 @@ def next_practice() -> BaseResponse:
 
 @blueprint.get("/steps/<uuid:step_id>/practice")
 def practice(step_id: uuid.UUID) -> Any:
-    """Show the practice page of a step, before the start."""
+    """Show the practice page of a step, before the start; `minutes` offers a length other than the step's."""
     return _page(step_of(db(), me().id, step_id), None)
 
 
@@ -83,6 +83,7 @@ def _page(
         account=me(),
         plan=plan_on(db(), me().id, today()),
         errors=errors or {},
+        asked=request.args.get("minutes", type=int),
         **_after(found),
     )
 

@@ -46,7 +46,7 @@ def ladder(fear_id: uuid.UUID | None = None) -> str:
 @blueprint.route("/ladder/new", methods=["GET", "POST"])
 def new_fear() -> Any:
     """Name a fear; the steps come next."""
-    if request.method == "GET":
+    if request.method != "POST":
         return _new_fear_page()
     try:
         fear = ladders.name_fear(db(), me().id, request.form, now())
@@ -65,7 +65,7 @@ def _new_fear_page(error: Invalid | None = None) -> Any:
 def list_steps(fear_id: uuid.UUID) -> Any:
     """List a few steps in one's own words; the ratings come next."""
     fear = _fear(fear_id)
-    if request.method == "GET":
+    if request.method != "POST":
         return _list_steps_page(fear, [])
     titles = request.form.getlist("title")
     try:
@@ -86,7 +86,7 @@ def rate_steps(fear_id: uuid.UUID) -> Any:
     """Rate each step; the ladder sorts itself."""
     fear = _fear(fear_id)
     steps = ladders.steps_to_rate(db(), fear)
-    if request.method == "GET":
+    if request.method != "POST":
         return _rate_steps_page(fear, steps)
     try:
         ladders.rate_steps(steps, request.form)
@@ -106,7 +106,7 @@ def _rate_steps_page(fear: Fear, steps: list[Step], error: Invalid | None = None
 def edit_fear(fear_id: uuid.UUID) -> Any:
     """Rename a fear."""
     fear = _fear(fear_id)
-    if request.method == "GET":
+    if request.method != "POST":
         return _edit_fear_page(fear)
     try:
         ladders.name_fear(db(), me().id, request.form, now(), fear)
@@ -143,7 +143,7 @@ def archived() -> str:
 def new_step(fear_id: uuid.UUID) -> Any:
     """Add one step to a ladder."""
     fear = _fear(fear_id)
-    if request.method == "GET":
+    if request.method != "POST":
         return _step_page(fear, None)
     try:
         ladders.save_step(db(), fear, request.form, now())
@@ -172,7 +172,7 @@ def edit_step(step_id: uuid.UUID) -> Any:
     """Change what a step says."""
     found = _step(step_id)
     fear = _fear(found.fear_id)
-    if request.method == "GET":
+    if request.method != "POST":
         return _step_page(fear, found)
     try:
         ladders.save_step(db(), fear, request.form, now(), found)
@@ -218,7 +218,7 @@ def archive_step(step_id: uuid.UUID) -> BaseResponse:
 def split_step(step_id: uuid.UUID) -> Any:
     """Make micro-steps out of a step."""
     found = _step(step_id)
-    if request.method == "GET":
+    if request.method != "POST":
         return _split_page(found, [])
     rows = list(zip(request.form.getlist("title"), request.form.getlist("suds"), strict=False))
     try:

@@ -49,14 +49,15 @@ def today_page() -> str:
     practice = practice_of(db(), me().id, day, monday, monday + timedelta(days=6))
     week = practice.between(monday, monday + timedelta(days=6))
     current = week[day.weekday()]
+    step = next_step(db(), me().id)
     return render_template(
         "practice/today.html",
         today=current,
         headline=_headline(current),
         week=week,
         totals=practice.totals(),
-        step=next_step(db(), me().id),
-        has_ladder=has_ladder(db(), me().id),
+        step=step,
+        has_ladder=step is not None or has_ladder(db(), me().id),
         running=running_of(db(), me().id, now()),
         plan=practice.facts.plan_on(day),
     )
@@ -82,7 +83,7 @@ def _headline(day: DayView) -> str:
 @blueprint.route("/plan", methods=["GET", "POST"])
 def plan() -> Any:
     """Commit to minutes a day and days a week, from a date on."""
-    if request.method == "GET":
+    if request.method != "POST":
         return _plan_page()
     raw: dict[str, Any] = {**request.form, "weekdays": request.form.getlist("weekdays")}
     try:
