@@ -47,6 +47,8 @@ def _always(_path: str, _url: str) -> bool:
 
 def _add_headers(headers: Headers, _path: str, _url: str) -> None:
     headers["X-Content-Type-Options"] = "nosniff"
+    # For a file that is opened alone: a drawing may hold scripts.
+    headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
 
 

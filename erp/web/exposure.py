@@ -83,6 +83,7 @@ def _page(
         account=me(),
         plan=plan_on(db(), me().id, today()),
         errors=errors or {},
+        form=request.form,
         asked=request.args.get("minutes", type=int),
         **_after(found),
     )
