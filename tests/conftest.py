@@ -1,0 +1,103 @@
+"""What every test may use: a database made by the migrations, settings for it, and a session that is undone.
+
+On SQLite the migrated file is made once and copied for each test that needs its own. With RUNG_TEST_DATABASE
+the same tests run on that PostgreSQL, in a schema of their own that is dropped at the end.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+from sqlalchemy import Engine, make_url, text
+from sqlalchemy.orm import Session
+
+from erp.settings import Settings
+from erp.storage.db import Base, box, migrate, open_engine
+
+DATA_KEY = "cnVuZy10ZXN0cy1vbmx5LXJ1bmctdGVzdHMtb25seS0="
+SECRET_KEY = "only-for-the-tests-only-for-the-tests-only-for-the-tests"
+
+hypothesis.settings.register_profile("rung", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("rung")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL only the tests that use a database run: the others cannot differ."""
+    if not os.environ.get("RUNG_TEST_DATABASE"):
+        return
+    chosen = [item for item in items if "migrated" in getattr(item, "fixturenames", ())]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keys() -> None:
+    """The key that encrypts free text, for tests that make no application."""
+    box.set_keys((DATA_KEY,))
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an empty database that the migrations made, one for each test process."""
+    server = os.environ.get("RUNG_TEST_DATABASE")
+    if not server:
+        url = f"sqlite:///{tmp_path_factory.mktemp('migrated') / 'rung.db'}"
+        migrate(url)
+        yield url
+        return
+    schema = f"rung_test_{secrets.token_hex(6)}"
+    admin = open_engine(server)
+    with admin.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    url = make_url(server).update_query_dict({"options": f"-csearch_path={schema}"})
+    try:
+        address = url.render_as_string(hide_password=False)
+        migrate(address)
+        yield address
+    finally:
+        with admin.begin() as connection:
+            connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+        admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def migrated_engine(migrated: str) -> Iterator[Engine]:
+    engine = open_engine(migrated)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session(migrated_engine: Engine) -> Iterator[Session]:
+    """A session whose work, commits included, is taken back at the end of the test."""
+    with migrated_engine.execution_options(writes=True).connect() as connection:
+        transaction = connection.begin()
+        with Session(connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as session:
+            yield session
+        transaction.rollback()
+
+
+@pytest.fixture
+def settings(migrated: str, tmp_path: Path) -> Iterator[Settings]:
+    """Settings with an empty migrated database of the test's own."""
+    url = make_url(migrated)
+    own = migrated
+    if url.get_backend_name() == "sqlite":
+        shutil.copyfile(str(url.database), tmp_path / "rung.db")
+        own = f"sqlite:///{tmp_path / 'rung.db'}"
+    yield Settings(data=tmp_path, database_url=own, secret_keys=(SECRET_KEY,), data_keys=(DATA_KEY,))
+    if own == migrated:
+        empty(migrated)
+
+
+def empty(url: str) -> None:
+    """Delete every row; for the few small rows of a test this is quicker than TRUNCATE."""
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
+    engine.dispose()
