@@ -91,7 +91,6 @@ def install(app: Flask, settings: Settings) -> None:
         COMPRESS_ALGORITHM=["br", "gzip"],
         # A page that is small already gains little from more, and a phone waits for it.
         COMPRESS_BR_LEVEL=2,
-        COMPRESS_EVALUATE_CONDITIONAL_REQUEST=False,
         COMPRESS_MIMETYPES=["text/html", "application/json", "application/manifest+json", "text/javascript"],
     )
     compress.init_app(app)
@@ -106,6 +105,7 @@ def install(app: Flask, settings: Settings) -> None:
     app.before_request(_start)
     app.before_request(_refuse_foreign)
     app.before_request(_ask_who)
+    app.after_request(_compress_refusal)
     app.after_request(_finish)
     app.teardown_request(_close)
     app.register_error_handler(NotFound, lambda error: error_page(404))
@@ -243,6 +243,15 @@ def _finish(response: Response) -> Response:
             "bytes": response.content_length,
         }
         log.info(json.dumps(line))
+    return response
+
+
+def _compress_refusal(response: Response) -> Response:
+    """Compress a form that comes back (422) too; Flask-Compress leaves alone what is not a success."""
+    if response.status_code == 422:
+        response.status_code = 200
+        response = compress.after_request(response)
+        response.status_code = 422
     return response
 
 
