@@ -26,9 +26,10 @@ def reseal(session: Session) -> Iterator[tuple[str, int]]:
 def _reseal_table(session: Session, table: Table, names: list[str]) -> int:
     keys = list(table.primary_key.columns)
     count = 0
-    rows = session.execute(select(*keys, *(table.c[name] for name in names)).execution_options(yield_per=BATCH))
-    for row in rows.mappings():
-        this_row = (key == row[key] for key in keys)
-        session.execute(update(table).where(*this_row).values({name: row[name] for name in names}))
-        count += 1
+    everything = select(*keys, *(table.c[name] for name in names)).execution_options(yield_per=BATCH)
+    with session.execute(everything) as rows:
+        for row in rows.mappings():
+            this_row = (key == row[key] for key in keys)
+            session.execute(update(table).where(*this_row).values({name: row[name] for name in names}))
+            count += 1
     return count

@@ -1,3 +1,4 @@
+import base64
 import os
 import stat
 import subprocess
@@ -5,11 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 
 from erp.settings import BadSetting, Settings
 
-DATA_KEYS = tuple(Fernet.generate_key().decode() for _ in range(2))
+# Fixed, because they stand in the names of tests, which must be the same in every process.
+DATA_KEYS = tuple(base64.urlsafe_b64encode(letter * 32).decode() for letter in (b"a", b"b"))
 SECRET = "s" * 32
 
 

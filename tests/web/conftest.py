@@ -1,0 +1,117 @@
+"""The application as a test calls it, and people with phones: clients that send what a browser sends."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from erp import create_app
+from erp.domain import account as accounts
+from erp.settings import Settings
+from erp.storage.db import Sessions
+
+PASSWORD = "a long walk with the dog"
+
+
+class Phone(FlaskClient):
+    """A test client that comes from our own pages; `account_id` and `email` when somebody is signed in."""
+
+    account_id: str = ""
+    email: str = ""
+
+    def sign_in_as(self, account_id: str, email: str) -> None:
+        """Put the session of an account on this phone, without the price of checking a password."""
+        with self.session_transaction() as cookie:
+            cookie["_user_id"] = f"{account_id}.0"
+            cookie["_fresh"] = True
+            cookie.permanent = True
+        self.account_id, self.email = account_id, email
+
+    def htmx(self, path: str, **arguments: object) -> object:
+        """POST as htmx does."""
+        headers = {"HX-Request": "true", "HX-Request-Type": "partial"}
+        return self.post(path, headers=headers, **arguments)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def built_static(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the applications of one test process share the compressed static files."""
+    return tmp_path_factory.mktemp("static")
+
+
+@pytest.fixture
+def app(settings: Settings, built_static: Path) -> Iterator[Flask]:
+    """The application on an empty database that the migrations made."""
+    (settings.data / "static").symlink_to(built_static)
+    app = create_app(settings)
+    app.testing = True
+    app.test_client_class = Phone
+    yield app
+    app.extensions["rung.sessions"].engine.dispose()
+
+
+@pytest.fixture
+def sessions(app: Flask) -> Sessions:
+    """Sessions on the application's database, to arrange and to look."""
+    found: Sessions = app.extensions["rung.sessions"]
+    return found
+
+
+@pytest.fixture
+def database(sessions: Sessions) -> Iterator[Session]:
+    """A session on the application's database that only looks."""
+    with sessions.reading() as session:
+        yield session
+
+
+@pytest.fixture
+def phone(app: Flask) -> Callable[[], Phone]:
+    """Makes phones on which nobody is signed in."""
+
+    def make() -> Phone:
+        phone = app.test_client()
+        assert isinstance(phone, Phone)
+        phone.environ_base["HTTP_SEC_FETCH_SITE"] = "same-origin"
+        return phone
+
+    return make
+
+
+@pytest.fixture
+def nobody(phone: Callable[[], Phone]) -> Phone:
+    """A phone on which nobody is signed in."""
+    return phone()
+
+
+@pytest.fixture
+def person(phone: Callable[[], Phone], sessions: Sessions) -> Callable[..., Phone]:
+    """Makes people with an account, signed in on a phone of their own."""
+
+    def make(name: str, time_zone: str = "Europe/Berlin") -> Phone:
+        email = f"{name}@example.org"
+        raw = {"email": email, "password": PASSWORD, "display_name": name.capitalize(), "time_zone": time_zone}
+        with sessions.writing() as session:
+            account, _codes = accounts.sign_up(session, raw, datetime.now(UTC))
+            session.commit()
+            account_id = str(account.id)
+        made = phone()
+        made.sign_in_as(account_id, email)
+        return made
+
+    return make
+
+
+@pytest.fixture
+def client(person: Callable[..., Phone]) -> Phone:
+    """The client whose practice it is."""
+    return person("robin")
+
+
+@pytest.fixture
+def other(person: Callable[..., Phone]) -> Phone:
+    """Another client, who must see nothing of the first."""
+    return person("kim")
