@@ -1,0 +1,167 @@
+"""What a person does, as functions: through the pages by taps, or quickly by the same forms without a page."""
+
+import itertools
+import re
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from playwright.sync_api import APIResponse, BrowserContext, Page, expect
+from uuid6 import uuid7
+
+PASSWORD = "a long walk with the dog"
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+STEPS = (("Look at a photo of a dog", 20), ("Stand across the street from one", 45), ("Stroke a calm dog", 80))
+
+people = itertools.count(1)
+
+
+def new_email() -> str:
+    """An address that no other test uses."""
+    return f"robin{next(people)}.{time.time_ns()}@example.org"
+
+
+def send(context: BrowserContext, path: str, form: dict[str, Any]) -> APIResponse:
+    """Post a form as the phone would, without a page; it must be taken."""
+    answer = context.request.post(path, form=form, headers=SAME_ORIGIN, max_redirects=0)
+    assert answer.status == 303, f"{path} answered {answer.status}: {answer.text()[:2000]}"
+    return answer
+
+
+def make_account(context: BrowserContext, time_zone: str = "") -> str:
+    """Sign up without tapping; the address. The phone is signed in afterwards."""
+    email = new_email()
+    zone = time_zone or context.new_page().evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")
+    form = {"display_name": "Robin", "email": email, "password": PASSWORD, "time_zone": zone}
+    send(context, "/sign-up", form)
+    send(context, "/account/codes/saved", {})
+    return email
+
+
+def sign_in(context: BrowserContext, email: str) -> None:
+    """Sign in on another phone, without tapping."""
+    send(context, "/sign-in", {"email": email, "password": PASSWORD})
+
+
+def make_ladder(context: BrowserContext, steps: Sequence[tuple[str, int]] = STEPS) -> list[str]:
+    """A fear with these steps, without tapping; the ids of the steps in the order given."""
+    listing = send(context, "/ladder/new", {"name": "Dogs"}).headers["location"]
+    rating = listing
+    for title, _suds in steps:
+        rating = send(context, listing, {"title": title}).headers["location"]
+    page = context.request.get(rating).text()
+    ids = {title: step_id(page, title) for title, _suds in steps}
+    send(context, rating, {f"suds-{ids[title]}": str(suds) for title, suds in steps})
+    return [ids[title] for title, _suds in steps]
+
+
+def step_id(page: str, title: str) -> str:
+    """The id of the step with this title on the page where steps are rated."""
+    fields = re.findall(r'for="suds-([0-9a-f-]{36})"[^>]*>\s*(.*?)\s*<', page)
+    return next(found for found, label in fields if label == title)
+
+
+def set_plan(context: BrowserContext, minutes: int = 20) -> None:
+    """Commit to so many minutes on six days a week."""
+    send(context, "/plan", {"minutes": str(minutes), "kind": "per_week", "days_per_week": "6"})
+
+
+def account_id(context: BrowserContext) -> str:
+    """The id under which this phone's events are sent."""
+    found = re.search(r'data-account="([0-9a-f-]{36})"', context.request.get("/today").text())
+    assert found
+    return found[1]
+
+
+def practise(context: BrowserContext, step: str, end: datetime, minutes: int = 20) -> str:
+    """Send the events of a whole exposure that ended at this moment; its id."""
+    exposure = str(uuid7())
+    start = end - timedelta(minutes=minutes)
+
+    def event(kind: str, minute: float, **data: Any) -> dict[str, Any]:
+        at = (start + timedelta(minutes=minute)).isoformat(timespec="milliseconds")
+        return {"id": str(uuid7()), "exposure": exposure, "kind": kind, "at": at, **data}
+
+    started = {"step": step, "expected_suds": 60, "prediction": "It will bark", "likelihood": 70}
+    events = [
+        event("started", 0, planned_minutes=minutes, check_in_minutes=5, stopping_rule="time", **started),
+        event("checked_in", minutes / 2, suds=65),
+        event("resisted", minutes / 2),
+        event("finished", minutes),
+        event("noted", minutes, suds=30, outcome="no", learning="It only looked at me", note="Again tomorrow"),
+    ]
+    body = {"sent_at": datetime.now(UTC).isoformat(), "account": account_id(context), "events": events}
+    answer = context.request.post("/events", data=body, headers=SAME_ORIGIN)
+    assert answer.status == 200, answer.text()[:2000]
+    assert answer.json()["refused"] == []
+    return exposure
+
+
+def start_exposure(page: Page, step: str, minutes: int = 5) -> str:
+    """Open the practice page of a step and start by a tap; the id of the exposure."""
+    page.goto(f"/steps/{step}/practice?minutes={minutes}")
+    ready(page)
+    page.get_by_role("button", name="Start", exact=True).tap()
+    expect(page.get_by_role("timer")).to_be_visible()
+    return page.url.rpartition("/")[2].partition("?")[0]
+
+
+def ready(page: Page) -> None:
+    """Wait until the practice page has its script running."""
+    page.locator("practice-page[data-ready]").wait_for(state="attached")
+
+
+def seconds_left(page: Page) -> int:
+    """What the timer shows, in seconds."""
+    minutes, _, seconds = page.locator("[data-part=time]").inner_text().partition(":")
+    return int(minutes) * 60 + int(seconds)
+
+
+def off_by(page: Page, exposure: str) -> float:
+    """How many seconds the timer shows too many, by the start that the server knows and this device's clock."""
+    all_sent(page)
+    difference: float = page.evaluate(
+        """async exposure => {
+          const record = await (await fetch(`/exposures/${exposure}/record`)).json();
+          const start = record.events.find(event => event.kind === "started");
+          const [minutes, seconds] = document.querySelector("[data-part=time]").textContent.split(":").map(Number);
+          return minutes * 60 + seconds - (start.planned_minutes * 60 - (Date.now() - Date.parse(start.at)) / 1000);
+        }""",
+        exposure,
+    )
+    return difference
+
+
+def until(page: Page, condition: Callable[[], object], seconds: float = 20) -> None:
+    """Wait until the condition holds. Playwright's own wait_for_function needs eval, which our CSP forbids."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s on {page.url}"
+        page.wait_for_timeout(50)
+
+
+def controlled(page: Page) -> None:
+    """Wait until the service worker looks after this page."""
+    until(page, lambda: page.evaluate("navigator.serviceWorker.controller !== null"))
+
+
+def all_sent(page: Page) -> None:
+    """Wait until the outbox of this phone is empty."""
+    until(page, lambda: page.evaluate(OUTBOX_SIZE) == 0)
+
+
+OUTBOX_SIZE = """
+async () => {
+  if (!(await indexedDB.databases()).some(each => each.name === "rung")) return 0;
+  const open = indexedDB.open("rung");
+  const db = await new Promise(done => (open.onsuccess = () => done(open.result)));
+  try {
+    if (!db.objectStoreNames.contains("outbox")) return 0;
+    const count = db.transaction("outbox").objectStore("outbox").count();
+    return await new Promise(done => (count.onsuccess = () => done(count.result)));
+  } finally {
+    db.close();
+  }
+}
+"""
