@@ -6,18 +6,16 @@ import logging
 import os
 import signal
 import socket
+import subprocess
 import sys
 
-from alembic.util import CommandError
 from flask import Flask
 from limits.errors import ConfigurationError
-from sqlalchemy import make_url
-from sqlalchemy.exc import SQLAlchemyError
 from waitress.server import create_server
 
-from erp import create_app
+from erp import ROOT, create_app
 from erp.settings import BadSetting, Settings
-from erp.storage.db import migrate
+from erp.storage.db import is_current, open_engine
 
 __all__ = ["create_app", "main"]
 
@@ -43,19 +41,26 @@ def main() -> int:
 
 def _prepare(settings: Settings) -> Flask:
     """The database migrated and the application made, or a BadSetting that says what stood in the way."""
-    where = make_url(settings.database_url).render_as_string()
+    _migrate(settings)
     try:
-        migrate(settings.database_url)
         return create_app(settings)
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0].rstrip("?. ")
-        raise BadSetting(f"The database {where} cannot be used: {reason}.") from error
-    except CommandError as error:
-        raise BadSetting(f"The database {where} was made by a newer Rung than this one.") from error
     except OSError as error:
         raise BadSetting(f"The folder {settings.data} cannot be used: {error.strerror} ({error.filename}).") from error
     except ConfigurationError as error:
         raise BadSetting(f"RUNG_LIMITS_STORAGE cannot be used: {error}.") from error
+
+
+def _migrate(settings: Settings) -> None:
+    engine = open_engine(settings.database_url)
+    current = is_current(engine)
+    engine.dispose()
+    if current:
+        return
+    command = [sys.executable, "-m", "erp.storage.migrating"]
+    environment = os.environ | {"DATABASE_URL": settings.database_url, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise BadSetting(done.stderr.strip().rpartition("\n")[2] or "The database could not be brought up to date.")
 
 
 def _listen(settings: Settings) -> socket.socket:

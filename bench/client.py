@@ -19,7 +19,8 @@ from erp.domain.event import parse
 from erp.domain.recording import record
 from erp.settings import Settings
 from erp.storage.account import Account
-from erp.storage.db import Sessions, migrate, open_engine
+from erp.storage.db import Sessions, open_engine
+from erp.storage.migrating import migrate
 
 Wsgi = Callable[..., Iterable[bytes]]
 ENCODINGS = "gzip, deflate, br, zstd"

@@ -23,8 +23,9 @@ from erp.domain.event import NewEvent
 from erp.domain.recording import record
 from erp.settings import BadSetting, Settings
 from erp.storage.account import Account
-from erp.storage.db import Sessions, box, migrate, open_engine
+from erp.storage.db import Sessions, box, open_engine
 from erp.storage.ladder import Step
+from erp.storage.migrating import migrate
 
 EMAIL = "robin@rung.example"
 PASSWORD = "one rung at a time"  # noqa: S105  (printed on purpose: it opens a made-up history)

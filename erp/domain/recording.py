@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import Row, bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from erp.domain.errors import Invalid, Problem
@@ -247,25 +247,25 @@ def _carry_over(
         after["expected_suds"],
     )
     if started:
-        _rate_step(session, after["step_id"], after["started_at"])
+        new = before is None or before.started_at is None
+        _rate_step(session, after["step_id"], after["started_at"], new=new)
     counted = before.ended and before.seconds if before else False
     if started or counted != (after["ended"] and after["seconds"]):
         count_day(session, account_id, after["local_date"], today)
 
 
-def _rate_step(session: Session, step_id: uuid.UUID | None, started_at: datetime) -> None:
+def _rate_step(session: Session, step_id: uuid.UUID | None, started_at: datetime, *, new: bool) -> None:
     """Keep at the step how often it ran and how its expected SUDS moved; the latest start gives its rating."""
     step = session.get(Step, step_id)
     if step is None:
         return
-    starts = (Exposure.step_id == step.id, Exposure.started_at.is_not(None))
     latest = session.execute(
         select(Exposure.started_at, Exposure.expected_suds)
-        .where(*starts)
+        .where(Exposure.step_id == step.id, Exposure.started_at.is_not(None))
         .order_by(Exposure.started_at.desc(), Exposure.id.desc())
         .limit(RATINGS_KEPT)
     ).all()
-    step.runs = session.scalar(select(func.count()).select_from(Exposure).where(*starts)) or 0
+    step.runs += new
     step.ratings = [row.expected_suds for row in reversed(latest) if row.expected_suds is not None]
     if latest[0].started_at == started_at and latest[0].expected_suds is not None:
         step.suds = latest[0].expected_suds

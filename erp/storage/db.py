@@ -9,15 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from alembic import command
-from alembic.config import Config
 from cryptography.fernet import Fernet, MultiFernet
-from sqlalchemy import DateTime, Engine, LargeBinary, MetaData, Table, create_engine, event
+from sqlalchemy import DateTime, Engine, LargeBinary, MetaData, Table, create_engine, event, text
 from sqlalchemy.engine import Connection, Dialect, make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 
 class Box:
@@ -137,6 +136,16 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def is_current(engine: Engine) -> bool:
+    """Whether the database has the newest tables already."""
+    newest = max(path.name.partition("_")[0] for path in VERSIONS.glob("[0-9]*.py"))
+    try:
+        with engine.connect() as connection:
+            return bool(connection.scalar(text("SELECT version_num FROM alembic_version")) == newest)
+    except SQLAlchemyError:
+        return False
+
+
 class Sessions:
     """Makes sessions on one engine: `reading()` and `writing()`."""
 
@@ -151,16 +160,3 @@ class Sessions:
     def writing(self) -> Session:
         """A session whose transaction holds the write lock from its first statement on (SQLite)."""
         return Session(self._writer, expire_on_commit=False)
-
-
-def alembic_config(url: str) -> Config:
-    """Alembic's configuration for the database at `url`, without a file."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["url"] = url
-    return config
-
-
-def migrate(url: str, revision: str = "head") -> None:
-    """Bring the database at `url` to `revision`; a database that is there already is left as it is."""
-    command.upgrade(alembic_config(url), revision)

@@ -3,7 +3,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect
 
-from erp.storage.db import Base, alembic_config, migrate, open_engine
+from erp.storage.db import Base, open_engine
+from erp.storage.migrating import alembic_config, migrate
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_models_describe(migrated_engine: Engine):

@@ -12,9 +12,10 @@ from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 from sqlalchemy.orm import Session
 
 from erp.storage.account import Account
-from erp.storage.db import Base, Box, EncryptedJSON, EncryptedText, Sessions, box, migrate, open_engine
+from erp.storage.db import Base, Box, EncryptedJSON, EncryptedText, Sessions, box, open_engine
 from erp.storage.exposure import Event, Exposure
 from erp.storage.ladder import Fear, Step
+from erp.storage.migrating import migrate
 from erp.storage.resealing import reseal
 from tests.conftest import DATA_KEY
 
