@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import socket
@@ -29,8 +28,16 @@ def main() -> int:
     except BadSetting as error:
         print(error, file=sys.stderr)
         return 1
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    server = create_server(app, sockets=[listening], threads=settings.threads, ident=None)
+    except KeyboardInterrupt:
+        return 0
+    server = create_server(
+        app,
+        sockets=[listening],
+        threads=settings.threads,
+        ident=None,
+        # ProxyFix reads these headers, and only when there are proxies to trust.
+        clear_untrusted_proxy_headers=not settings.proxies,
+    )
     print(_welcome(settings), flush=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     server.run()

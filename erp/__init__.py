@@ -23,9 +23,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.extensions["rung.settings"] = settings
-    app.extensions["rung.sessions"] = Sessions(open_engine(settings.database_url))
-    web.install(app, settings)
+    app.extensions["rung.sessions"] = Sessions(open_engine(settings.database_url, settings.threads))
     formats.install(app)
+    web.install(app, settings)
     for blueprint in (shell.blueprint, account.blueprint, ladder.blueprint, practice.blueprint, exposure.blueprint):
         app.register_blueprint(blueprint)
     commands.install(app)

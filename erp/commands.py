@@ -22,4 +22,4 @@ def rotate_data_keys() -> None:
         for name, count in reseal(session):
             click.echo(f"{name}: {count} rows")
         session.commit()
-    click.echo("Everything is encrypted with the first data key now; the others can go.")
+    click.echo("Everything is encrypted with the first data key. Restart Rung with it first; then the others can go.")

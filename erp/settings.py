@@ -62,7 +62,7 @@ class Settings:
 
 def _make_folder(data: Path) -> None:
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise BadSetting(f"The data folder {data} cannot be made: {error.strerror}.") from error
     if not os.access(data, os.W_OK | os.X_OK):
@@ -79,6 +79,8 @@ def _database_url(value: str | None, data: Path) -> str:
         url = make_url((shape[1] or "postgresql+psycopg://") + shape[2])
     except (ArgumentError, ValueError) as error:
         raise BadSetting("DATABASE_URL is not an address that can be read.") from error
+    if shape[1] and url.database:
+        url = url.set(database=str(Path(url.database).absolute()))
     return url.render_as_string(hide_password=False)
 
 

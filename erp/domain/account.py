@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from zxcvbn import zxcvbn
 
@@ -41,7 +42,8 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 def zone_names() -> tuple[str, ...]:
     """The time zones that a person can choose, like Europe/Lisbon, in order."""
     odd = ("Etc/", "SystemV/", "US/", "Brazil/", "Canada/", "Chile/", "Mexico/")
-    return tuple(sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(odd)))
+    named = (zone for zone in available_timezones() if "/" in zone and not zone.startswith(odd))
+    return (*sorted(named), "UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,8 @@ def person_of(session: Session, account_id: uuid.UUID) -> Person | None:
 
 
 def account_of(session: Session, account_id: uuid.UUID) -> Account:
-    """The account itself, to change it."""
-    return session.get_one(Account, account_id)
+    """The account itself, to change it; its row stays locked, so that two changes take turns."""
+    return session.get_one(Account, account_id, with_for_update={"key_share": True}, populate_existing=True)
 
 
 def normal_email(text: str) -> str:
@@ -96,18 +98,23 @@ def sign_up(session: Session, raw: Mapping[str, Any], now: datetime) -> tuple[Ac
     name = fields.text("display_name", 80, required=True)
     zone = _zone(fields)
     fields.check()
+    # Hashing takes its time on purpose: it comes before the first statement, while no lock is held.
+    hash_ = _hasher.hash(password)
     if session.scalar(select(Account.id).where(Account.email == email)):
         raise Conflict
     account = Account(
         id=uuid.uuid4(),
         email=email,
-        password_hash=_hasher.hash(password),
+        password_hash=hash_,
         display_name=name,
         time_zone=zone,
         created_at=now,
     )
     session.add(account)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError:
+        raise Conflict from None
     begin(session, account.id, local_day(now, zone))
     return account, new_codes(session, account)
 
@@ -118,8 +125,6 @@ def sign_in(session: Session, email: str, password: str) -> Account | None:
     hash_ = account.password_hash if account else _nobodys_hash()
     if not _matches(hash_, password[: LONGEST_PASSWORD + 1]) or account is None:
         return None
-    if _hasher.check_needs_rehash(account.password_hash):
-        account.password_hash = _hasher.hash(password)
     return account
 
 

@@ -119,11 +119,11 @@ def _apply(state: State, event: Happening, at: datetime) -> None:
             state.rituals += 1
         case "paused" if state.paused_at is None and state.finished_at is None:
             state.paused_at = at
-        case "resumed":
+        case "resumed" if state.finished_at is None or not state.noted:
             _go_on(state, at)
         case "extended":
             state.planned_seconds += event.data["minutes"] * 60
-            if state.finished_at is not None:
+            if state.finished_at is not None and not state.noted:
                 _go_on(state, at)
         case "finished" if state.finished_at is None:
             state.finished_at = at
@@ -135,7 +135,7 @@ def _apply(state: State, event: Happening, at: datetime) -> None:
 
 
 def _go_on(state: State, at: datetime) -> None:
-    """End a pause or take a finish back; the time since then was not practice."""
+    """End a pause, or take back a finish that nothing was written about yet; the time since was not practice."""
     since = state.paused_at or state.finished_at
     if since is not None:
         state.away += at - since

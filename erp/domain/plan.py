@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from erp.domain.account import account_of
 from erp.domain.errors import Conflict, NotFound
 from erp.domain.fields import Fields
 from erp.storage.practice import Pause, Plan
@@ -45,6 +46,7 @@ def set_plan(session: Session, account_id: uuid.UUID, raw: Mapping[str, Any], to
         fields.wrong("starts_on", "plan_start")
     fields.check()
     assert starts_on
+    account_of(session, account_id)
     plan = session.get(Plan, (account_id, starts_on))
     if plan is None:
         plan = Plan(account_id=account_id, starts_on=starts_on)
@@ -86,6 +88,11 @@ def end_pause(session: Session, pause: Pause, today: date) -> None:
     else:
         pause.last_day = today - timedelta(days=1)
     session.flush()
+
+
+def call_off_upcoming(session: Session, account_id: uuid.UUID, today: date) -> None:
+    """Forget every plan that has not begun; the one that holds today goes on."""
+    session.execute(delete(Plan).where(Plan.account_id == account_id, Plan.starts_on > today))
 
 
 def has_plan(session: Session, account_id: uuid.UUID) -> bool:

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Row, bindparam, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from erp.domain.errors import Invalid, Problem
@@ -33,7 +33,8 @@ RATINGS_KEPT = 8
 
 _account, _event, _exposure = table_of(Account), table_of(Event), table_of(Exposure)
 # The row lock makes two requests of one person take turns; on SQLite the transaction's own lock does.
-LOCK = select(_account.c.time_zone).where(_account.c.id == bindparam("account")).with_for_update()
+LOCK = select(_account.c.time_zone).where(_account.c.id == bindparam("account")).with_for_update(key_share=True)
+_mine = _event.c.account_id == bindparam("account")
 KNOWN = select(
     _event.c.id,
     _event.c.exposure_id,
@@ -43,11 +44,11 @@ KNOWN = select(
     _event.c.value,
     _event.c.data,
 ).where(
-    _event.c.account_id == bindparam("account"),
+    # The account stands in both arms: SQLite would else read all of its events to find these.
     or_(
-        _event.c.exposure_id.in_(bindparam("exposures", expanding=True)),
-        _event.c.id.in_(bindparam("ids", expanding=True)),
-    ),
+        and_(_mine, _event.c.exposure_id.in_(bindparam("exposures", expanding=True))),
+        and_(_mine, _event.c.id.in_(bindparam("ids", expanding=True))),
+    )
 )
 TOUCHED = select(
     _exposure.c.id,

@@ -112,12 +112,15 @@ def table_of(model: type[Base]) -> Table:
     return cast("Table", model.__table__)
 
 
-def open_engine(url: str) -> Engine:
-    """An engine for the address; SQLite gets WAL, durable commits, foreign keys and real transactions."""
+def open_engine(url: str, connections: int = 5) -> Engine:
+    """An engine for the address with that many connections kept.
+
+    SQLite gets WAL, durable commits, foreign keys and real transactions.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
-    engine = create_engine(url, connect_args={"timeout": 10}, hide_parameters=True)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True, pool_size=connections)
+    engine = create_engine(url, connect_args={"timeout": 10}, hide_parameters=True, pool_size=connections)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -151,11 +154,14 @@ class Sessions:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        # SQLite's transactions see one snapshot anyway.
+        snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reader = engine if engine.dialect.name == "sqlite" else engine.execution_options(**snapshot)
         self._writer = engine.execution_options(writes=True)
 
     def reading(self) -> Session:
         """A session that sees one snapshot and changes nothing."""
-        return Session(self.engine, autoflush=False, expire_on_commit=False)
+        return Session(self._reader, autoflush=False, expire_on_commit=False)
 
     def writing(self) -> Session:
         """A session whose transaction holds the write lock from its first statement on (SQLite)."""

@@ -26,7 +26,8 @@ def reseal(session: Session) -> Iterator[tuple[str, int]]:
 def _reseal_table(session: Session, table: Table, names: list[str]) -> int:
     keys = list(table.primary_key.columns)
     count = 0
-    everything = select(*keys, *(table.c[name] for name in names)).execution_options(yield_per=BATCH)
+    # Locked, so that what somebody writes meanwhile is not overwritten with what was read before.
+    everything = select(*keys, *(table.c[name] for name in names)).with_for_update().execution_options(yield_per=BATCH)
     with session.execute(everything) as rows:
         for row in rows.mappings():
             this_row = (key == row[key] for key in keys)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
 import time
+import traceback
 import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from ipaddress import ip_address, ip_network
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, current_app, g, redirect, render_template, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
@@ -18,7 +22,6 @@ from flask_babel import gettext as _
 from flask_compress import Compress
 from flask_limiter import Limiter
 from flask_limiter.errors import RateLimitExceeded
-from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, UserMixin, current_user
 from htmx_flask import Htmx
 from htmx_flask import request as htmx_request
@@ -51,7 +54,15 @@ HEADERS = {
 OWN_PATH = re.compile(r"/(?:[^/\\\x00-\x20\x7f][^\\\x00-\x1f\x7f]*)?")
 
 log = logging.getLogger("rung.request")
-limiter = Limiter(key_func=get_remote_address)
+
+
+def place() -> str:
+    """Where a request comes from, for counting attempts: an address, or the /64 that one IPv6 customer has."""
+    address = ip_address(request.remote_addr or "127.0.0.1")
+    return str(ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+
+limiter = Limiter(key_func=place)
 login = LoginManager()
 htmx = Htmx()
 compress = Compress()
@@ -76,6 +87,9 @@ class Visitor(UserMixin):
 
 def install(app: Flask, settings: Settings) -> None:
     """Put the edge around an application: sessions, sign-in, checks, headers, errors and the log."""
+    log.setLevel(logging.INFO)
+    if not log.hasHandlers():
+        log.addHandler(logging.StreamHandler(sys.stdout))
     app.session_interface = Cookies()
     app.jinja_env.globals["url_for"] = _paths(app)
     app.config.update(
@@ -93,6 +107,7 @@ def install(app: Flask, settings: Settings) -> None:
         COMPRESS_BR_LEVEL=2,
         COMPRESS_MIMETYPES=["text/html", "application/json", "application/manifest+json", "text/javascript"],
     )
+    app.after_request(_finish)  # registered first, so it runs last and sees what really goes out
     compress.init_app(app)
     htmx.init_app(app)
     limiter.init_app(app)
@@ -106,7 +121,6 @@ def install(app: Flask, settings: Settings) -> None:
     app.before_request(_refuse_foreign)
     app.before_request(_ask_who)
     app.after_request(_compress_refusal)
-    app.after_request(_finish)
     app.teardown_request(_close)
     app.register_error_handler(NotFound, lambda error: error_page(404))
     app.register_error_handler(Conflict, lambda error: error_page(409))
@@ -187,7 +201,8 @@ def _load_visitor(key: str) -> Visitor | None:
 def _unauthorized() -> BaseResponse:
     target = url_for("account.sign_in", next=request.full_path.rstrip("?") if request.method in SAFE else None)
     if by_htmx():
-        return Response(status=401, headers={"HX-Redirect": url_for("account.sign_in")})
+        page = urlsplit(request.headers.get("HX-Current-URL", "")).path or None
+        return Response(status=401, headers={"HX-Redirect": url_for("account.sign_in", next=page)})
     if request.accept_mimetypes.best == "application/json" or request.is_json:
         return Response("{}", 401, mimetype="application/json")
     return redirect(target, 303)
@@ -264,6 +279,7 @@ def _close(_error: BaseException | None) -> None:
 def error_page(code: int) -> tuple[str, int]:
     """A page of ours for an error, in the words of somebody who wants to help."""
     texts = {
+        400: (_("That could not be read"), _("Open the page again and try once more. Nothing was changed.")),
         403: (_("That did not come from here"), _("Open the page again and try once more. Nothing was changed.")),
         404: (_("This page is not here"), _("It may have moved, or it belongs to another account.")),
         405: (_("That does not work this way"), _("Go back to Today and try from there.")),
@@ -277,5 +293,8 @@ def error_page(code: int) -> tuple[str, int]:
 
 
 def _crashed(error: Exception) -> tuple[str, int]:
-    logging.getLogger("rung.error").error("an unexpected error", exc_info=error)
+    # Where it happened, without the message: a database's own words quote what a person wrote.
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    route = request.url_rule.rule if request.url_rule else None
+    log.error(json.dumps({"time": g.now.isoformat(), "route": route, "error": type(error).__name__, "at": frames}))
     return error_page(500)

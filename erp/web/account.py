@@ -9,7 +9,6 @@ from typing import Any
 from cryptography.fernet import InvalidToken
 from flask import Blueprint, Response, abort, current_app, render_template, request, session, url_for
 from flask_babel import gettext as _
-from flask_limiter.util import get_remote_address
 from flask_login import login_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -17,8 +16,8 @@ from erp.domain import account as accounts
 from erp.domain.account import zone_names
 from erp.domain.errors import Conflict, Invalid, Problem
 from erp.storage.account import Account
-from erp.storage.db import box
-from erp.web import Visitor, by_htmx, db, limiter, me, now, public, safe_next, see_other
+from erp.storage.db import Sessions, box
+from erp.web import Visitor, by_htmx, db, limiter, me, now, place, public, safe_next, see_other
 from erp.web.forms import form_page
 from erp.web.problems import sentences
 
@@ -36,7 +35,7 @@ def _attempts_of_place() -> str:
 
 
 def _address_and_place() -> str:
-    return f"{accounts.normal_email(request.form.get('email', ''))[:254]} {get_remote_address()}"
+    return f"{accounts.normal_email(request.form.get('email', ''))[:254]} {place()}"
 
 
 limited = limiter.shared_limit(_attempts, scope="attempts", key_func=_address_and_place, methods=["POST"])
@@ -54,6 +53,13 @@ def zones() -> list[tuple[str, list[tuple[str, str]]]]:
 
 def _account() -> Account:
     return accounts.account_of(db(), me().id)
+
+
+def _known(email: str, password: str) -> Account | None:
+    # Checking a password takes its time on purpose; a reading session holds nobody up meanwhile.
+    sessions: Sessions = current_app.extensions["rung.sessions"]
+    with sessions.reading() as reading:
+        return accounts.sign_in(reading, email, password)
 
 
 def _enter(account: Account) -> None:
@@ -77,7 +83,8 @@ def sign_up() -> Any:
         return _sign_up_page(error)
     except Conflict:
         # Whoever knows the password may come in; to everybody else the address stays unsaid.
-        known = accounts.sign_in(db(), email, password)
+        db().rollback()
+        known = _known(email, password)
         if known is None:
             return _sign_up_page(Invalid({"": Problem("no_account")}))
         _enter(known)
@@ -100,10 +107,9 @@ def sign_in() -> Any:
     """Sign in with an address and its password."""
     if request.method != "POST":
         return _sign_in_page({"next": request.args.get("next", "")})
-    account = accounts.sign_in(db(), request.form.get("email", ""), request.form.get("password", ""))
+    account = _known(request.form.get("email", ""), request.form.get("password", ""))
     if account is None:
         return _sign_in_page({}, Invalid({"": Problem("no_match")}))
-    db().commit()
     _enter(account)
     return see_other(safe_next(request.form.get("next")))
 
@@ -189,7 +195,10 @@ def password() -> Any:
     except Invalid as error:
         return _account_page("account/_password_form.html", error)
     db().commit()
+    codes = session.get("codes")
     _enter(_account())
+    if codes:
+        session["codes"] = codes
     return see_other(url_for("account.account", saved=1))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import tempfile
@@ -78,6 +79,7 @@ def _build(source: Path, target: Path) -> None:
     draft = Path(tempfile.mkdtemp(dir=target.parent))
     try:
         shutil.copytree(source, draft, dirs_exist_ok=True)
+        os.utime(draft)
         compressor = Compressor(quiet=True)
         for path in _files(draft):
             if compressor.should_compress(path.name):

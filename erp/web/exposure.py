@@ -6,7 +6,7 @@ import hashlib
 import json
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, url_for
@@ -29,6 +29,7 @@ from erp.web.problems import sentences
 blueprint = Blueprint("exposure", __name__)
 
 MOST_EVENTS = 200
+FORGOTTEN_AFTER = timedelta(minutes=30)
 
 
 @blueprint.get("/practice")
@@ -84,14 +85,16 @@ def _page(
         plan=plan_on(db(), me().id, today()),
         errors=errors or {},
         form=request.form,
+        paused=fold(events).paused_at is not None,
+        late=bool(view and view.finished_at and now() - view.finished_at > FORGOTTEN_AFTER),
         asked=request.args.get("minutes", type=int),
-        **_after(found),
+        **(_after(found) if view and view.phase == "done" else {}),
     )
 
 
 def _after(found: Exposure | None) -> dict[str, Any]:
     """What the summary shows beside the exposure: its day and the streak."""
-    if found is None or found.phase != "done" or found.local_date is None:
+    if found is None or found.local_date is None:
         return {}
     loaded = practice_of(db(), me().id, today(), found.local_date, found.local_date)
     return {"day": loaded.between(found.local_date, found.local_date)[0], "totals": loaded.totals()}
@@ -136,13 +139,8 @@ def summary(exposure_id: uuid.UUID) -> str:
     found = exposure_of(db(), me().id, exposure_id)
     if found.local_date is None or found.step_id is None:
         raise NotFound
-    loaded = practice_of(db(), me().id, today(), found.local_date, found.local_date)
-    return render_template(
-        "exposure/_summary.html",
-        exposure=view_of(found, db().get_one(Step, found.step_id).title),
-        day=loaded.between(found.local_date, found.local_date)[0],
-        totals=loaded.totals(),
-    )
+    step = db().get_one(Step, found.step_id)
+    return render_template("exposure/_summary.html", exposure=view_of(found, step.title), **_after(found))
 
 
 @blueprint.post("/events")
@@ -188,6 +186,8 @@ def _take_form() -> Any:
     raw = made | {name: value for name, value in request.form.items() if value or name not in made}
     try:
         event = parse(raw)
+        if event.kind == "finished":
+            event = replace(event, at=_honest_end(event))
         receipt = record(db(), me().id, [event], now(), now())
         for error in receipt.refused.values():
             raise error
@@ -198,6 +198,14 @@ def _take_form() -> Any:
         return _form_again(raw, sentences(error))
     db().commit()
     return see_other(url_for("exposure.exposure", exposure_id=event.exposure_id))
+
+
+def _honest_end(event: NewEvent) -> datetime:
+    """When a form's finish happened: one that comes long after the planned end was forgotten, not practised."""
+    state = fold(happenings_of(db(), me().id, event.exposure_id))
+    if state.due_at is None or state.last_at is None or event.at - state.due_at < FORGOTTEN_AFTER:
+        return event.at
+    return max(state.due_at, state.last_at)
 
 
 def _form_again(raw: dict[str, str], errors: dict[str, str]) -> Any:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton, format_time
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_decimal
 from flask import Flask, current_app, request
 from flask_babel import Babel, get_locale, get_translations
 from flask_babel import gettext as _
@@ -43,10 +43,10 @@ def install(app: Flask) -> None:
         app.extensions["rung.languages"] = frozenset(locale.language for locale in babel.list_translations())
     # Flask-Babel finds the translations anew for each text of a page; here they are found once a request.
     app.jinja_env.globals.update({"_": text, "gettext": text, "ngettext": text_by_number})
-    app.before_request_funcs.setdefault(None, []).insert(0, _choose)
+    app.before_request(_choose)
     app.context_processor(_language)
     for function in (
-        minutes, hours, daylong, daymedium, monthname, monthyear, weekdaymini, weekdaylong, clock, number, percent,
+        minutes, hours, daylong, daymedium, monthname, monthyear, weekdaymini, weekdaylong, clock, number,
     ):  # fmt: skip
         app.add_template_filter(function)
 
@@ -159,8 +159,3 @@ def _decimal(value: int, locale: str) -> str:
 def number(value: int) -> str:
     """1,234."""
     return _decimal(value, language().locale)
-
-
-def percent(value: float) -> str:
-    """A share of 1 as 45 %."""
-    return format_percent(value, locale=language().locale)

@@ -130,6 +130,14 @@ def _weekdays(current: PlanView | None) -> list[str]:
     return [str(day) for day in (current.weekdays if current and current.weekdays else range(5))]
 
 
+@blueprint.post("/plan/upcoming/end")
+def call_off_plan() -> BaseResponse:
+    """Forget the plan that was to begin later."""
+    plans.call_off_upcoming(db(), me().id, today())
+    db().commit()
+    return see_other(url_for("practice.plan"))
+
+
 @blueprint.post("/plan/pauses")
 def add_pause() -> Any:
     """Expect nothing for a while."""

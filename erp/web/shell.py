@@ -7,12 +7,12 @@ import json
 from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
-from erp.web import db, public
+from erp.storage.db import is_current
+from erp.web import public
 from erp.web.assets import asset
+from erp.web.formats import language
 
 blueprint = Blueprint("shell", __name__)
 
@@ -63,7 +63,7 @@ def manifest() -> Response:
         name="Rung",
         short_name="Rung",
         description=_("Exposure practice, one step at a time"),
-        lang="en",
+        lang=language().locale.replace("_", "-"),
         start_url="/today",
         scope="/",
         display="standalone",
@@ -82,6 +82,7 @@ def manifest() -> Response:
     )
     answer.mimetype = "application/manifest+json"
     answer.headers["Cache-Control"] = "max-age=3600"
+    answer.vary.add("Accept-Language")
     return answer
 
 
@@ -113,9 +114,7 @@ def alive() -> Response:
 @blueprint.get("/readyz")
 @public
 def ready() -> Response:
-    """Say whether the database answers and is at the version that this code knows."""
-    try:
-        db().execute(text("SELECT count(*) FROM tally WHERE first_day IS NULL"))
-    except SQLAlchemyError:
+    """Say whether the database answers and has the tables that this code knows."""
+    if not is_current(current_app.extensions["rung.sessions"].engine):
         return Response("database\n", 503, mimetype="text/plain")
     return Response("ok\n", mimetype="text/plain")

@@ -32,17 +32,22 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", (event) => {
   const link = event.target.closest("#month a");
   if (!link) return;
-  if (link.rel) direction = link.rel;
+  direction = link.rel;
   if (!link.closest("td")) return;
   month().querySelector("[data-chosen]")?.removeAttribute("data-chosen");
   link.dataset.chosen = "";
 });
 
+for (const trouble of ["htmx:error", "htmx:response:error"]) {
+  document.addEventListener(trouble, () => (direction = ""));
+}
+
 document.addEventListener("htmx:after:swap", () => {
   if (direction) {
     month().classList.add(`slide-${direction}`);
     document.title = document.title.replace(/^[^·]*/, `${month().querySelector("h1").textContent.trim()} `);
-    month().querySelector(`#month-${direction}`)?.focus({ preventScroll: true });
+    (month().querySelector(`#month-${direction}`) ?? month().querySelector("a[rel]")).focus({ preventScroll: true });
+    document.getElementById("month-said").textContent = month().querySelector("h1").textContent.trim();
     direction = "";
     document.getElementById("day").replaceChildren();
     return;

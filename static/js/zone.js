@@ -3,8 +3,9 @@
 function choose() {
   const select = document.querySelector("[data-zone-here]");
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (select && !select.value && here) select.value = here;
-  if (select && select.selectedIndex < 0) select.selectedIndex = 0;
+  if (!select || select.value || !here) return;
+  if (![...select.options].some(({ value }) => value === here)) select.append(new Option(here, here));
+  select.value = here;
 }
 
 choose();

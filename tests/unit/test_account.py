@@ -105,15 +105,6 @@ def test_signing_in_takes_the_right_password_only(session: Session):
     assert accounts.sign_in(session, "nobody@example.org", PASSWORD) is None
 
 
-def test_an_account_whose_hash_is_from_weaker_times_gets_a_new_one_at_sign_in(session: Session):
-    account, _codes = sign_up(session)
-    account.password_hash = weak = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
-    assert accounts.sign_in(session, account.email, ANOTHER) is None
-    assert account.password_hash == weak
-    assert accounts.sign_in(session, account.email, PASSWORD) is account
-    assert account.password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
-
-
 def test_an_address_that_nobody_has_costs_the_same_hash_as_a_wrong_password(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ):

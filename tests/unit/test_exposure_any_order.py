@@ -187,6 +187,8 @@ class SlowCount:
             self.doing = "paused"
         elif event.kind == "finished":
             self.doing = "finished"
+        elif self.doing == "finished" and self.noted and event.kind in ("resumed", "extended"):
+            pass  # what was written about stays finished
         elif event.kind == "resumed" or (event.kind == "extended" and self.doing == "finished"):
             self.doing = "running"
         elif event.kind == "checked_in":

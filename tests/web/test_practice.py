@@ -128,10 +128,19 @@ def test_a_change_that_holds_later_is_announced_with_its_days(client: Phone, ses
     a_plan(sessions, client)
     data = {"minutes": "45", "kind": "weekdays", "weekdays": ["1", "3"], "starts_on": str(later)}
     assert client.post("/plan", data=data).status_code == 303
-    notice = re.search(r'<p class="notice">(From .*?)</p>', client.get("/plan").text, re.DOTALL)
+    notice = re.search(r"<p>(From .*?)</p>", client.get("/plan").text, re.DOTALL)
     assert notice
     assert "45 min" in notice[1]
     assert "2 days a week" in notice[1]
+
+
+def test_a_change_that_holds_later_can_be_called_off(client: Phone, sessions: Sessions):
+    a_plan(sessions, client)
+    data = {"minutes": "45", "kind": "per_week", "days_per_week": "3", "starts_on": str(today() + timedelta(days=9))}
+    assert client.post("/plan", data=data).status_code == 303
+    assert client.post("/plan/upcoming/end").status_code == 303
+    assert "45 min" not in client.get("/plan").text
+    assert "min" in client.get("/today").text
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])

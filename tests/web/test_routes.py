@@ -47,6 +47,7 @@ OWN = {
     "GET POST /ladder/new",
     "GET POST /plan",
     "POST /plan/pauses",
+    "POST /plan/upcoming/end",
     "GET /practice",
     "GET /today",
 }

@@ -347,6 +347,7 @@ def test_an_unexpected_error_is_logged_without_what_somebody_wrote(
     answer = client.post("/ladder/new", data={"name": "secret fear"})
     assert answer.status_code == 500
     assert "Something went wrong on our side" in answer.text
-    (entry,) = [entry for entry in caplog.records if entry.name == "rung.error"]
-    assert entry.exc_info
+    (entry,) = [json.loads(entry.message) for entry in caplog.records if entry.levelname == "ERROR"]
+    assert (entry["route"], entry["error"]) == ("/ladder/new", "TypeError")
+    assert any("name_fear" in frame for frame in entry["at"])
     assert "secret fear" not in caplog.text

@@ -1,6 +1,7 @@
 """Alembic's entry: runs the migrations on the database that the caller names."""
 
 from alembic import context
+from sqlalchemy import text
 
 from erp.storage import account, exposure, ladder, practice  # noqa: F401  (they fill the metadata)
 from erp.storage.db import Base, open_engine
@@ -10,6 +11,9 @@ engine = open_engine(url)
 with engine.execution_options(writes=True).connect() as connection:
     context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
     with context.begin_transaction():
+        if connection.dialect.name == "postgresql":
+            # Two processes that start at once take turns; on SQLite the write lock sees to that.
+            connection.execute(text("SELECT pg_advisory_xact_lock(20)"))
         context.run_migrations()
     connection.commit()
 engine.dispose()
