@@ -170,3 +170,17 @@ def test_data_of_a_newer_rung_is_one_sentence(start: Start, tmp_path: Path):
         database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
         database.execute("INSERT INTO alembic_version VALUES ('9999')")
     refusal(start(RUNG_PORT=str(free_port())))
+
+
+def test_behind_a_proxy_of_ours_the_answer_knows_that_it_came_by_https(start: Start):
+    for proxies, expected in (("1", True), ("0", False)):
+        port = free_port()
+        process = start(RUNG_PORT=str(port), RUNG_PROXIES=proxies)
+        wait_for(port, process)
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
+            connection.request("GET", "/sign-in", headers={"X-Forwarded-Proto": "https"})
+            with connection.getresponse() as answer:
+                answer.read()
+                assert ("Strict-Transport-Security" in answer.headers) is expected
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=PATIENCE)

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from erp.domain.recording import KNOWN
 from erp.storage.db import Sessions
 from erp.storage.exposure import Event, Exposure
 from tests.web.arrange import NOON, Ladder, a_ladder, a_plan, an_exposure, batch, event, today
@@ -189,3 +190,24 @@ def test_one_id_twice_in_a_batch_is_taken_once(client: Phone, ladder: Ladder, da
     twin = start | {"exposure": str(uuid.uuid4())}
     send(client, batch(client, start, start, twin))
     assert count(database) == 1
+
+
+def test_a_finish_that_a_form_sends_the_next_day_ends_at_the_planned_end(
+    client: Phone, ladder: Ladder, database: Session
+):
+    start = event("started", uuid.uuid4(), NOW - timedelta(hours=20), step=ladder.steps[0], planned_minutes=10)
+    send(client, batch(client, start))
+    form = {"kind": "finished", "exposure": start["exposure"]}
+    assert client.post("/events", data=form).status_code == 303
+    assert database.scalars(select(Exposure.seconds)).all() == [600]
+
+
+def test_what_a_batch_costs_does_not_grow_with_the_events_of_the_client(database: Session):
+    if database.get_bind().dialect.name != "sqlite":
+        return  # PostgreSQL chooses its plans by the rows it has
+    one = KNOWN.params(account=uuid.uuid4(), ids=[uuid.uuid4()], exposures=[uuid.uuid4()])
+    query = one.compile(database.get_bind(), compile_kwargs={"render_postcompile": True})
+    plan = database.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", (uuid.uuid4().hex,) * 4)
+    steps = [row[3] for row in plan if row[3].startswith("SEARCH")]
+    assert len(steps) == 2
+    assert all("exposure_id=?" in step or "AND id=?" in step for step in steps)

@@ -16,7 +16,7 @@ from erp.settings import Settings
 from erp.storage.account import Account
 from erp.storage.db import Sessions
 from erp.storage.ladder import Fear
-from erp.web import HEADERS
+from erp.web import HEADERS, place
 from tests.web.arrange import HTMX, a_ladder, an_exposure
 from tests.web.conftest import PASSWORD, Phone
 
@@ -351,3 +351,12 @@ def test_an_unexpected_error_is_logged_without_what_somebody_wrote(
     assert (entry["route"], entry["error"]) == ("/ladder/new", "TypeError")
     assert any("name_fear" in frame for frame in entry["at"])
     assert "secret fear" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("address", "counted_as"),
+    [("203.0.113.7", "203.0.113.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("::1", "::/64")],
+)
+def test_attempts_from_one_ipv6_network_are_counted_together(app: Flask, address: str, counted_as: str):
+    with app.test_request_context("/sign-in", environ_base={"REMOTE_ADDR": address}):
+        assert place() == counted_as
