@@ -103,8 +103,8 @@ def install(app: Flask, settings: Settings) -> None:
         MAX_FORM_MEMORY_SIZE=512 * 1024,
         RATELIMIT_STORAGE_URI=settings.limits_storage,
         COMPRESS_ALGORITHM=["br", "gzip"],
-        # A page that is small already gains little from more, and a phone waits for it.
-        COMPRESS_BR_LEVEL=2,
+        # A tenth of a millisecond more than level 2 for a tenth fewer bytes: the network is what is scarce.
+        COMPRESS_BR_LEVEL=5,
         COMPRESS_MIMETYPES=["text/html", "application/json", "application/manifest+json", "text/javascript"],
     )
     app.after_request(_finish)  # registered first, so it runs last and sees what really goes out

@@ -1,4 +1,4 @@
-"""Static files: copied and compressed once per change, served under a name that changes with them, for ever."""
+"""Static files: copied, minified and compressed once per change, then served for ever under a name that changes too."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from wsgiref.headers import Headers
 
+import rcssmin
+import rjsmin
 from flask import Flask, current_app
 from whitenoise import WhiteNoise
 from whitenoise.compress import Compressor
@@ -65,6 +67,14 @@ def _version(source: Path) -> str:
     return digest.hexdigest()[:12]
 
 
+def _minify(tree: Path) -> None:
+    """Take comments and indentation out of our own files; vendored ones stay as they came."""
+    for path in _files(tree):
+        minify = {".js": rjsmin.jsmin, ".css": rcssmin.cssmin}.get(path.suffix)
+        if minify and tree / "vendor" not in path.parents:
+            path.write_text(minify(path.read_text("utf-8")), "utf-8")
+
+
 def _kept(built: Path) -> list[Path]:
     """The trees that were built, newest first."""
     trees = [path for path in built.iterdir() if re.fullmatch("[0-9a-f]{12}", path.name)]
@@ -80,6 +90,7 @@ def _build(source: Path, target: Path) -> None:
     try:
         shutil.copytree(source, draft, dirs_exist_ok=True)
         os.utime(draft)
+        _minify(draft)
         compressor = Compressor(quiet=True)
         for path in _files(draft):
             if compressor.should_compress(path.name):
