@@ -57,14 +57,29 @@ function compareZones() {
     [0, 182].map((days) => new Date(Date.now() + days * 86_400_000).toLocaleString("en", { timeZone })).join();
   if (here === home || clocks(here) === clocks(home)) return;
   notice.querySelector("input").value = here;
+  notice.querySelector("[name=next]").value = location.pathname + location.search;
   for (const part of notice.querySelectorAll("[data-text]")) {
     part.textContent = part.dataset.text.replace("{here}", readable(here)).replace("{home}", readable(home));
   }
   notice.querySelector("[data-keep]").addEventListener("click", () => {
-    localStorage.setItem("rung-zones", pair);
     notice.hidden = true;
+    try {
+      localStorage.setItem("rung-zones", pair);
+    } catch {
+      // Then it asks again on the next page.
+    }
   });
   notice.hidden = false;
+}
+
+/** What somebody typed and did not save is for them alone: with the sign-out it goes. */
+function forgetDrafts() {
+  if (root.dataset.account || "keeps" in root.dataset) return;
+  try {
+    for (const key of Object.keys(sessionStorage)) if (key.startsWith("rung-draft:")) sessionStorage.removeItem(key);
+  } catch {
+    // No storage, no drafts.
+  }
 }
 
 const readable = (zone) => zone.split("/").at(-1).replaceAll("_", " ");
@@ -77,4 +92,5 @@ function remembered() {
   }
 }
 
+forgetDrafts();
 compareZones();

@@ -31,9 +31,15 @@ export function drawCurve(svg, curve, seconds, planned, large) {
   svg.replaceChildren(...parts);
 }
 
-export function shape(name, attributes, text = "") {
+function shape(name, attributes, text = "") {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const key in attributes) element.setAttribute(key, attributes[key]);
   element.textContent = text;
   return element;
+}
+
+/** A check-in's mark on the ring, at this share of its time. */
+export function dot(share) {
+  const angle = share * 2 * Math.PI;
+  return shape("circle", { cx: 150 + 137 * Math.sin(angle), cy: 150 - 137 * Math.cos(angle), r: 5 });
 }

@@ -53,8 +53,9 @@ export function fold(events, now = null) {
       case "extended":
         state.planned += event.minutes * 60;
         if (state.finished === null) break;
-      // falls through: more time after the finish takes the finish back
+      // falls through: more time after the finish takes the finish back, unless it was noted already
       case "resumed":
+        if (noted) break;
         state.finished = null;
         since ??= time;
         break;

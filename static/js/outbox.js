@@ -14,37 +14,49 @@ const account = document.documentElement.dataset.account;
 export const outbox = new EventTarget();
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("rung-outbox") : null;
 const spare = new Map(); // for browsers that refuse storage: better sent from memory than not at all
-let database = null;
+let opening = null;
 
 /** The database, or null where there is none or it does not open in time. */
 function open() {
-  const late = () => new Promise((resolve) => setTimeout(resolve, PATIENCE, null));
-  database ??= Promise.race([connect(), late()]).catch(() => null);
-  return database;
+  opening ??= connect().catch(() => (opening = null));
+  return Promise.race([opening, new Promise((resolve) => setTimeout(resolve, PATIENCE, null))]);
 }
 
-function connect() {
-  return openDB("rung", 1, {
+async function connect() {
+  const database = await openDB("rung", 1, {
     upgrade(db) {
       db.createObjectStore("outbox", { keyPath: "id" }).createIndex("account", "account");
     },
     blocking: forget,
     terminated: forget,
   });
+  // What had to stay in memory until now moves in.
+  if (spare.size) await keep(database, [...spare.values()]).catch(() => {});
+  return database;
 }
 
 function forget() {
-  database?.then((db) => db?.close());
-  database = null;
+  opening?.then((database) => database?.close());
+  opening = null;
+}
+
+async function keep(database, entries) {
+  const transaction = database.transaction("outbox", "readwrite", { durability: "strict" });
+  await Promise.all([...entries.map((entry) => transaction.store.put(entry)), transaction.done]);
+  for (const entry of entries) spare.delete(entry.id);
 }
 
 /** Store one event; resolves when it will survive the page. */
 export async function put(event) {
   const entry = { id: event.id, account, event };
+  const store = async () => keep(await open(), [entry]);
   try {
-    const transaction = (await open()).transaction("outbox", "readwrite", { durability: "strict" });
-    await Promise.all([transaction.store.put(entry), transaction.done]);
+    await store().catch(() => {
+      forget(); // a connection may have died unseen: a new one may do
+      return store();
+    });
   } catch {
+    forget();
     spare.set(entry.id, entry);
   }
   moved();
@@ -73,7 +85,7 @@ async function remove(ids) {
   moved();
 }
 
-let trouble = null; // null, "unreachable", "signed-out" or "other-account"
+let trouble = null; // null, "unreachable", "too-large", "signed-out" or "other-account"
 
 async function tell() {
   const count = (await waiting()).length;
@@ -124,16 +136,22 @@ async function alone(task) {
 
 async function send() {
   clearTimeout(timer);
+  let size = BATCH;
   for (;;) {
-    const batch = (await waiting()).slice(0, BATCH);
+    const batch = (await waiting()).slice(0, size);
     const was = trouble;
     const answer = batch.length ? await post(batch) : null;
+    if (answer === "too-large" && batch.length > 1) {
+      size = Math.ceil(batch.length / 2);
+      continue;
+    }
     trouble = typeof answer === "string" ? answer : null;
     if (!answer) return was && tell();
     const done = trouble ? [] : [...answer.accepted, ...answer.refused.map((one) => one.id)];
     if (!done.length) {
       tell();
-      return later();
+      // Only the person can change who is signed in; until then there is nobody to try for.
+      return trouble === "other-account" || later();
     }
     failures = 0;
     await remove(done);
@@ -153,11 +171,12 @@ async function post(events) {
       body,
       cache: "no-store",
       redirect: "error",
-      keepalive: body.length < KEEPALIVE_BYTES,
+      keepalive: new Blob([body]).size < KEEPALIVE_BYTES,
       signal: abort.signal,
     });
     if (response.status === 401) return "signed-out";
     if (response.status === 409) return "other-account";
+    if (response.status === 413) return "too-large";
     if (response.status !== 200 || !isJson(response)) return "unreachable";
     const answer = await response.json();
     const ours = answer.account === account && Array.isArray(answer.accepted) && Array.isArray(answer.refused);
@@ -191,6 +210,7 @@ customElements.define("outbox-status", class extends HTMLElement {
   connectedCallback() {
     this.text = this.querySelector("[data-count]");
     this.signIn = this.querySelector("[data-sign-in]");
+    this.other = this.querySelector("[data-other]");
     this.button = this.querySelector("button");
     this.button?.addEventListener("click", now);
     outbox.addEventListener("change", this);
@@ -205,8 +225,10 @@ customElements.define("outbox-status", class extends HTMLElement {
     clearTimeout(this.patience);
     const show = () => {
       this.text.textContent = this.dataset.text.replace("{n}", count);
+      if (this.signIn) this.signIn.search = `?next=${encodeURIComponent(location.pathname + location.search)}`;
       this.signIn?.toggleAttribute("hidden", why !== "signed-out");
-      this.button?.toggleAttribute("hidden", why === "signed-out");
+      this.other?.toggleAttribute("hidden", why !== "other-account");
+      this.button?.toggleAttribute("hidden", why === "signed-out" || why === "other-account");
       this.hidden = false;
     };
     if (!count) this.hidden = true;

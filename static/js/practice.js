@@ -1,8 +1,8 @@
 // <practice-page>: before, running, after and summary of one exposure on one page. Every tap is an event: kept in
 // memory and in the outbox, folded, shown. Nothing here waits for the network.
 
-import { drawCurve, shape } from "./curve.js";
-import { Draft } from "./draft.js";
+import { dot, drawCurve } from "./curve.js";
+import { Draft, read, recall, remember, slide } from "./draft.js";
 import { fold } from "./fold.js";
 import { flush, outbox, put, waiting } from "./outbox.js";
 import { eventsOf, pageArrived, Record } from "./record.js";
@@ -10,11 +10,11 @@ import { allowSound, buzz, chime, keepAwake } from "./senses.js";
 import { clock, dueCheckIn, minutes, Timer } from "./timer.js";
 import { uuid7 } from "./uuid7.js";
 
-const SHAKE = 500; // ms within which a second tap on the same button is the same tap
+const SHAKE = 300; // ms within which a second tap on the same button is the same tap
 const FRESH = 15_000; // ms after which a missed signal is shown, not sounded
 const FORGOTTEN = 30 * 60_000; // ms without a sign of life past the planned end
-const RUNNING = "rung-running";
-const NUMBERS = ["suds", "rating", "expected_suds", "likelihood", "planned_minutes", "check_in_minutes", "minutes"];
+const ASKING = 4_000; // ms that the end waits for the record
+const TYPED = ["prediction", "likelihood", "response"];
 const account = document.documentElement.dataset.account;
 
 class PracticePage extends HTMLElement {
@@ -23,23 +23,33 @@ class PracticePage extends HTMLElement {
   taps = {};
   spoken = [];
   rung = 0;
+  state = fold([]);
 
   async connectedCallback() {
     const record = JSON.parse(this.querySelector("#record").textContent);
     this.step = record.step;
     this.exposure = record.exposure ?? location.pathname.match(/\/exposures\/([0-9a-f-]{36})$/)?.[1];
+    const known = recall();
+    this.own = Boolean(known?.own) && known.id === this.exposure;
     this.timer = new Timer(() => this.look());
     for (const part of this.querySelectorAll("[data-part]")) this.parts[part.dataset.part] = part;
     this.sheet = this.querySelector("dialog");
-    this.listen();
     this.merge(eventsOf(record, pageArrived()));
-    if (this.exposure) this.merge((await waiting()).filter((event) => event.exposure === this.exposure));
+    this.drafts = { started: new Draft(this.form("started"), TYPED), noted: new Draft(this.form("noted")) };
     this.follow();
     this.drafts.started.restore();
-    this.noteRestored = this.drafts.noted.restore();
+    this.drafts.noted.restore();
+    this.listen();
+    this.opened = this.open();
+    await this.opened;
     this.look(true);
     this.dataset.ready = "";
     if (this.dataset.phase === "before") this.offerOther();
+  }
+
+  /** What this device has not sent yet belongs to the exposure as well. */
+  async open() {
+    if (this.exposure) this.merge((await waiting()).filter((event) => event.exposure === this.exposure));
   }
 
   form(kind) {
@@ -48,14 +58,14 @@ class PracticePage extends HTMLElement {
 
   listen() {
     this.addEventListener("submit", (event) => this.submit(event));
-    this.addEventListener("pointerdown", allowSound);
+    this.addEventListener("click", allowSound);
     this.querySelector("[data-open-sheet]").addEventListener("click", () => {
       slide(this.form("checked_in"), "rating", this.state.suds);
       this.sheet.showModal();
       this.sheet.querySelector("input[type=range]").focus();
     });
-    this.sheet.addEventListener("click", ({ target }) => {
-      if (target === this.sheet || target.closest("[data-close]")) this.sheet.close();
+    this.sheet.addEventListener("click", (event) => {
+      if (beside(this.sheet, event) || event.target.closest("[data-close]")) this.sheet.close();
     });
     const back = () => {
       this.look(!document.hidden);
@@ -63,8 +73,8 @@ class PracticePage extends HTMLElement {
     };
     document.addEventListener("visibilitychange", back);
     addEventListener("pageshow", ({ persisted }) => persisted && back());
-    this.tabs = new BroadcastChannel("rung-practice");
-    this.tabs.addEventListener("message", ({ data }) => {
+    this.tabs = "BroadcastChannel" in window ? new BroadcastChannel("rung-practice") : null;
+    this.tabs?.addEventListener("message", ({ data }) => {
       if (data.account === account && data.event.exposure === this.exposure) this.hear([data.event]);
     });
     outbox.addEventListener("answer", ({ detail }) => this.answered(detail));
@@ -88,39 +98,39 @@ class PracticePage extends HTMLElement {
   follow() {
     this.url = this.dataset.exposures + this.exposure;
     this.record = new Record(`${this.url}/record`, account, (events) => this.hear(events));
-    this.drafts = {
-      started: new Draft(this.form("started"), `${account}:${this.step}`),
-      noted: new Draft(this.form("noted"), `${account}:${this.exposure}`),
-    };
+    this.drafts.started.key = `${account}:${this.step}`;
+    this.drafts.noted.key = this.exposure ? `${account}:${this.exposure}` : null;
   }
 
-  submit(event) {
+  async submit(event) {
     const { kind } = event.target.dataset;
     event.preventDefault();
-    const again = event.timeStamp - this.taps[kind] < SHAKE;
+    if (event.timeStamp - this.taps[kind] < SHAKE) return;
     this.taps[kind] = event.timeStamp;
-    if (again) return;
     const data = read(event.target);
     const part = this.parts[kind];
+    if (!("ready" in this.dataset)) await this.opened;
     if (kind === "started") {
-      this.start(data);
+      if (this.state.phase === "before") this.start(data);
     } else if (kind === "checked_in") {
       this.sheet.close();
       this.emit(kind, { suds: data.rating });
-      this.say(`${this.dataset.sayNoted}: ${data.rating}`);
+      this.say(this.dataset.sayNoted.replace("{suds}", data.rating));
     } else {
       this.emit(kind, data);
       if (part) this.say(part.textContent);
+      if (kind === "extended") this.sayLeft(this.state.planned - this.state.seconds);
     }
   }
 
   start(data) {
     if (!data.prediction) delete data.likelihood;
     this.exposure = uuid7();
+    this.own = true;
     this.follow();
     history.replaceState(null, "", `${this.url}?step=${this.step}`);
     this.emit("started", data);
-    this.say(`${this.dataset.sayStart} ${minutes(this.state.planned)}`);
+    this.say(this.dataset.sayStart.replace("{time}", minutes(this.state.planned)));
   }
 
   /** Keep one event, show what follows from it, and let it travel. */
@@ -129,7 +139,7 @@ class PracticePage extends HTMLElement {
     const draft = this.drafts[kind];
     this.stored = put(event);
     this.hear([event]);
-    this.tabs.postMessage({ account, event });
+    this.tabs?.postMessage({ account, event });
     await this.stored;
     draft?.forget();
     flush();
@@ -146,20 +156,42 @@ class PracticePage extends HTMLElement {
     if (this.dataset.phase === "done") this.fetchSummary();
   }
 
-  /** Fold, finish what has come to its end, show. `returned`: the page was away and somebody looks again. */
+  /** Fold, show, finish what has come to its end. `returned`: the page was away and somebody looks again. */
   look(returned = false) {
     const now = Date.now();
     const state = (this.state = fold([...this.events.values()], now));
-    if (state.phase === "running" && state.ends !== null && now >= state.ends) {
-      const byTime = state.started.stopping_rule === "time";
-      const quiet = Math.max(state.ends, state.last);
-      if (byTime || (returned && now - quiet > FORGOTTEN)) {
-        this.signal(this.dataset.sayEnd, now - state.ends);
-        return this.emit("finished", {}, byTime ? state.ends : quiet);
-      }
-    }
     this.enter(state);
-    if (state.phase === "running") this.run(state, now);
+    if (state.phase === "running") this.run(state);
+    if (endOf(state, now, returned) !== null) this.finish(returned);
+    const { phase } = state;
+    if (phase === this.known) return;
+    this.known = phase;
+    remember(phase === "running", { account, id: this.exposure, step: this.step, own: this.own });
+  }
+
+  /**
+   * Finish by itself, unless another device gave it more time or a pause: the server is asked first. Without an answer
+   * only the device that started it knows enough.
+   */
+  async finish(returned) {
+    if (this.asking || Date.now() - this.asked < ASKING) return;
+    this.asking = true;
+    await this.opened;
+    const sure = (await this.record.ask(ASKING)) || this.own;
+    this.asking = false;
+    this.asked = Date.now();
+    const state = fold([...this.events.values()], this.asked);
+    const end = endOf(state, this.asked, returned);
+    if (end === null) return;
+    this.ring(state);
+    if (sure) this.emit("finished", {}, end);
+  }
+
+  /** The planned time is over: said once. */
+  ring({ ends }) {
+    if (this.rang === ends) return;
+    this.rang = ends;
+    this.signal(this.dataset.sayEnd, Date.now() - ends);
   }
 
   /** Move to the section of the state's phase, once. */
@@ -170,8 +202,8 @@ class PracticePage extends HTMLElement {
     this.record.poll(phase === "running");
     if (phase !== "running") this.timer.stop();
     if (phase === "after" && this.about !== state.finished) this.prepareNote(state);
-    if (phase !== this.known) remember(phase === "running", { account, id: this.exposure, step: this.step });
-    this.known = phase;
+    const late = phase === "after" && Date.now() - state.finished > FORGOTTEN;
+    this.toggleAttribute("data-late", late);
     if (phase === was) return;
     if (phase === "done") this.summarise(state);
     this.dataset.phase = phase;
@@ -180,19 +212,29 @@ class PracticePage extends HTMLElement {
     if ("ready" in this.dataset) this.querySelector(`[data-section="${phase}"] h1`).focus();
   }
 
-  run(state, now) {
+  run(state) {
     const { stopping_rule: rule, check_in_minutes: every } = state.started;
-    const left = state.planned - state.seconds;
-    const due = dueCheckIn(state, every * 60_000, rule === "time");
+    const byTime = rule === "time"; // then it finishes there: no time past the end is shown
+    const left = byTime ? Math.max(state.planned - state.seconds, 0) : state.planned - state.seconds;
+    const due = dueCheckIn(state, every * 60_000, byTime);
     if (due > this.rung) this.signal(this.dataset.sayCheckIn, state.elapsed - due * every * 60_000);
-    if (left <= 0 && !this.over) this.signal(this.dataset.sayEnd, now - state.ends);
+    this.over = left <= 0 && !byTime;
+    if (this.over) this.ring(state);
     this.rung = Math.max(due, this.rung);
-    this.over = left <= 0;
     this.sayMinutes(left);
-    this.toggleAttribute("data-paused", state.paused);
+    this.turn(state.paused);
     this.toggleAttribute("data-due", due > 0);
     this.draw(state, left, due);
     this.timer.set(state, every * 60_000);
+  }
+
+  /** Into a pause or out of it. The button that was tapped goes; the focus goes on to the one in its place. */
+  turn(paused) {
+    if (paused === this.hasAttribute("data-paused")) return;
+    const held = document.activeElement.closest(".when-paused, .when-counting");
+    this.toggleAttribute("data-paused", paused);
+    this.say(paused ? this.dataset.textPaused : this.dataset.sayOn);
+    if (held) this.form(paused ? "resumed" : "paused").querySelector("button").focus();
   }
 
   draw(state, left, due) {
@@ -205,7 +247,7 @@ class PracticePage extends HTMLElement {
       parts[kind].textContent = parts[kind].dataset.name + (count ? `\u00a0·\u00a0${count}` : "");
     }
     let message = state.seconds < 120 && state.checked === null ? dataset.textStill : "";
-    if (over) message = dataset.textEnd;
+    if (left <= 0) message = over ? dataset.textEnd : dataset.sayEnd;
     if (due) message = dataset.sayCheckIn;
     if (state.paused) message = dataset.textPaused;
     parts.message.textContent = message;
@@ -222,7 +264,7 @@ class PracticePage extends HTMLElement {
   trace(svg, { curve, seconds, planned }, large) {
     drawCurve(svg, curve, seconds, large ? 0 : planned, large);
     const points = curve.map(([second, suds]) => `${suds} (${clock(second)})`);
-    svg.setAttribute("aria-label", `${this.dataset.textCurve}: ${points.join(", ")}`);
+    svg.setAttribute("aria-label", this.dataset.textCurve.replace("{ratings}", points.join(", ")));
   }
 
   /** A check-in or the end has come: seen always, heard and felt when it is not long ago. */
@@ -233,21 +275,24 @@ class PracticePage extends HTMLElement {
     if (this.dataset.vibration === "on") buzz();
   }
 
+  /** To those who listen; what lies outside an open dialog is silent. */
   say(text) {
     this.spoken.push(text.trim());
     clearTimeout(this.speech);
     this.speech = setTimeout(() => {
-      this.parts.live.textContent = this.spoken.splice(0).join(". ");
+      this.parts[this.sheet.open ? "aloud" : "live"].textContent = this.spoken.splice(0).join(". ");
     }, 50);
   }
 
   /** Aloud every five minutes, near the end every minute. */
   sayMinutes(left) {
     const minute = Math.ceil(left / 60);
-    if (minute < this.minute && minute > 0 && (minute < 5 || minute % 5 === 0)) {
-      this.say(this.dataset.textLeft.replace("{time}", minutes(minute * 60)));
-    }
+    if (minute < this.minute && (minute < 5 || minute % 5 === 0)) this.sayLeft(left);
     this.minute = minute;
+  }
+
+  sayLeft(left) {
+    if (left > 0) this.say(this.dataset.textLeft.replace("{time}", minutes(Math.ceil(left / 60) * 60)));
   }
 
   prepareNote(state) {
@@ -256,8 +301,7 @@ class PracticePage extends HTMLElement {
     // A rating that was being made when the time came to its end is the rating for now.
     const rating = sheet.open ? read(this.form("checked_in")).rating : state.suds;
     sheet.close();
-    if (!this.noteRestored) slide(this.form("noted"), "suds", rating);
-    this.noteRestored = false;
+    if (this.drafts.noted.saved < state.finished) slide(this.form("noted"), "suds", rating);
     const { prediction } = state.started;
     parts.outcome.hidden = !prediction;
     parts.quote.textContent = prediction;
@@ -304,35 +348,18 @@ class PracticePage extends HTMLElement {
   }
 }
 
-/** A form's own data; numbers as numbers, empty fields left out. */
-function read(form) {
-  const data = {};
-  for (const [name, value] of new FormData(form)) {
-    if (value && name !== "kind" && name !== "exposure") data[name] = NUMBERS.includes(name) ? Number(value) : value;
-  }
-  return data;
+/** When the exposure finishes by itself, once that has come; else null. */
+function endOf({ phase, ends, last, started }, now, returned) {
+  if (phase !== "running" || ends === null || now < ends) return null;
+  if (started.stopping_rule === "time") return ends;
+  const quiet = Math.max(ends, last);
+  return returned && now - quiet > FORGOTTEN ? quiet : null;
 }
 
-/** Put `value` on a slider, and tell whoever shows its number. */
-function slide(form, name, value) {
-  if (value === null) return;
-  form.elements[name].value = value;
-  form.elements[name].dispatchEvent(new Event("input", { bubbles: true }));
-}
-
-function dot(share) {
-  const angle = share * 2 * Math.PI;
-  return shape("circle", { cx: 150 + 137 * Math.sin(angle), cy: 150 - 137 * Math.cos(angle), r: 5 });
-}
-
-/** Which exposure runs on this phone: ids only. */
-function recall() {
-  return JSON.parse(localStorage.getItem(RUNNING));
-}
-
-function remember(running, known) {
-  if (running) localStorage.setItem(RUNNING, JSON.stringify(known));
-  else if (recall()?.id === known.id) localStorage.removeItem(RUNNING);
+/** Whether a tap fell beside an open dialog; the keyboard's clicks (no detail) never do. */
+function beside(dialog, { target, detail, clientX: x, clientY: y }) {
+  const { top, bottom, left, right } = dialog.getBoundingClientRect();
+  return target === dialog && detail > 0 && (y < top || y > bottom || x < left || x > right);
 }
 
 customElements.define("practice-page", PracticePage);

@@ -26,20 +26,25 @@ export class Record {
     Object.assign(this, { url, account, heard });
   }
 
-  /** Ask once; tells `heard` about the events, unless nothing changed or nobody answered as we would. */
-  async ask() {
+  /**
+   * Ask once; tells `heard` about the events, unless nothing changed or nobody answered as we would.
+   * Says whether all that the server knows is known here now.
+   */
+  async ask(patience = 10_000) {
     const headers = { Accept: "application/json" };
     if (this.#etag) headers["If-None-Match"] = this.#etag;
     try {
-      const signal = AbortSignal.timeout(10_000);
+      const signal = AbortSignal.timeout(patience);
       const response = await fetch(this.url, { headers, signal, cache: "no-store", redirect: "error" });
-      if (response.status !== 200 || !isJson(response)) return;
+      if (response.status === 304 && this.#etag) return true;
+      if (response.status !== 200 || !isJson(response)) return false;
       const record = await response.json();
-      if (record.account !== this.account) return;
+      if (record.account !== this.account) return false;
       this.#etag = response.headers.get("ETag");
       this.heard(eventsOf(record, Date.now()));
+      return true;
     } catch {
-      // No network: the next round tries again.
+      return false; // No network: the next round tries again.
     }
   }
 

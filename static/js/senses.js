@@ -37,23 +37,35 @@ export function buzz() {
 }
 
 let wanted = false;
+let asking = false;
 let lock = null;
 
 export function keepAwake(on) {
+  if (on === wanted) return;
   wanted = on;
   if (on) hold();
-  else lock?.release();
+  else drop();
 }
 
 async function hold() {
-  if (lock || !navigator.wakeLock || document.hidden) return;
+  if (asking || lock || !navigator.wakeLock || document.hidden) return;
+  asking = true;
   try {
-    lock = await navigator.wakeLock.request("screen");
-    lock.onrelease = () => (lock = null);
-    if (!wanted) lock.release();
+    const held = await navigator.wakeLock.request("screen");
+    held.onrelease = () => {
+      if (lock === held) lock = null;
+    };
+    lock = held;
   } catch {
     lock = null;
   }
+  asking = false;
+  if (!wanted) drop();
+}
+
+function drop() {
+  lock?.release();
+  lock = null;
 }
 
 // The lock is lost whenever the page is hidden.
