@@ -1,8 +1,10 @@
+import hashlib
 import json
 import re
 from pathlib import Path
 
 import pytest
+import rcssmin
 from flask import Flask
 from sqlalchemy import text
 
@@ -71,8 +73,11 @@ def test_a_static_file_is_kept_for_ever_under_a_name_that_changes_with_it(app: F
     address = f"/static/{app.extensions['rung.version']}/css/app.css"
     answer = nobody.get(address, buffered=True)
     assert re.fullmatch(r"max-age=\d{8,}, public, immutable", answer.headers["Cache-Control"])
-    assert answer.data == (STATIC / "css" / "app.css").read_bytes()
+    assert answer.data.decode() == rcssmin.cssmin((STATIC / "css" / "app.css").read_text("utf-8"))
     assert nobody.get("/static/000000000000/css/app.css").status_code == 404
+    htmx = "vendor/htmx@4.0.1/htmx.min.js"
+    vendored = nobody.get(f"/static/{app.extensions['rung.version']}/{htmx}", buffered=True)
+    assert vendored.data == (STATIC / htmx).read_bytes()
     assert nobody.get(f"/static/{app.extensions['rung.version']}/../../app.py").status_code == 404
 
 
@@ -128,3 +133,9 @@ def test_a_crash_is_a_page_of_ours_and_shows_nothing_of_the_inside(app: Flask, c
     assert "Something went wrong on our side" in answer.text
     assert "SELECT" not in answer.text
     assert "Traceback" not in answer.text
+
+
+def test_vendored_files_are_those_of_the_list_of_checksums():
+    for line in (STATIC / "vendor" / "SHA256SUMS").read_text("ascii").splitlines():
+        checksum, path = line.split()
+        assert hashlib.sha256((STATIC / "vendor" / path).read_bytes()).hexdigest() == checksum
