@@ -58,7 +58,11 @@ log = logging.getLogger("rung.request")
 
 def place() -> str:
     """Where a request comes from, for counting attempts: an address, or the /64 that one IPv6 customer has."""
-    address = ip_address(request.remote_addr or "127.0.0.1")
+    given = (request.remote_addr or "").partition("%")[0]
+    try:
+        address = ip_address(given)
+    except ValueError:
+        return given
     return str(ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
 
 

@@ -355,7 +355,13 @@ def test_an_unexpected_error_is_logged_without_what_somebody_wrote(
 
 @pytest.mark.parametrize(
     ("address", "counted_as"),
-    [("203.0.113.7", "203.0.113.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"), ("::1", "::/64")],
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::1", "::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("unknown", "unknown"),
+    ],
 )
 def test_attempts_from_one_ipv6_network_are_counted_together(app: Flask, address: str, counted_as: str):
     with app.test_request_context("/sign-in", environ_base={"REMOTE_ADDR": address}):
