@@ -174,8 +174,16 @@ class ExposureView:
 
 def exposure_of(session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID) -> Exposure:
     """The client's own exposure; raises NotFound for everybody else's and for none."""
+    row = exposure_if_known(session, account_id, exposure_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def exposure_if_known(session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID) -> Exposure | None:
+    """The client's own exposure, or None while the phone alone knows of it; raises NotFound for somebody else's."""
     row = session.get(Exposure, exposure_id)
-    if row is None or row.account_id != account_id:
+    if row is not None and row.account_id != account_id:
         raise NotFound
     return row
 

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from erp.domain.errors import Invalid, NotFound
 from erp.domain.event import NewEvent, parse
-from erp.domain.exposure import Happening, exposure_of, fold, happenings_of, running_of, view_of
+from erp.domain.exposure import Happening, exposure_if_known, exposure_of, fold, happenings_of, running_of, view_of
 from erp.domain.fields import Fields
 from erp.domain.ladder import next_step, step_of
 from erp.domain.ladder import view_of as step_view
@@ -54,15 +54,13 @@ def exposure_page(exposure_id: uuid.UUID) -> Any:
 
     One that the server has not heard of yet, because its start still waits on the phone, names its step.
     """
-    found = db().get(Exposure, exposure_id)
-    if found is not None and found.account_id == me().id and found.step_id is not None:
+    found = exposure_if_known(db(), me().id, exposure_id)
+    if found is not None and found.step_id is not None:
         return _page(db().get_one(Step, found.step_id), found)
     try:
         step_id = uuid.UUID(request.args.get("step", ""))
     except ValueError:
         raise NotFound from None
-    if found is not None and found.account_id != me().id:
-        raise NotFound
     return _page(step_of(db(), me().id, step_id), None, exposure_id)
 
 
@@ -72,9 +70,10 @@ def _page(
     running = running_of(db(), me().id, now())
     shown = found.id if found else exposure_id
     events = happenings_of(db(), me().id, shown) if shown else []
+    state = fold(events)
     view = view_of(found, step.title) if found else None
     if view and view.phase == "running":
-        view = replace(view, seconds=fold(events).seconds_at(now()))
+        view = replace(view, seconds=state.seconds_at(now()))
     return render_template(
         "exposure/practice.html",
         step=step_view(step),
@@ -85,7 +84,7 @@ def _page(
         plan=plan_on(db(), me().id, today()),
         errors=errors or {},
         form=request.form,
-        paused=fold(events).paused_at is not None,
+        paused=state.paused_at is not None,
         late=bool(view and view.finished_at and now() - view.finished_at > FORGOTTEN_AFTER),
         asked=request.args.get("minutes", type=int),
         **(_after(found) if view and view.phase == "done" else {}),
