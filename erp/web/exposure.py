@@ -210,12 +210,10 @@ def _honest_end(event: NewEvent) -> datetime:
 def _form_again(raw: dict[str, str], errors: dict[str, str]) -> Any:
     """The page that the form came from, with what was wrong."""
     try:
-        found = db().get(Exposure, uuid.UUID(raw["exposure"]))
-        step_id = found.step_id if found and found.account_id == me().id else uuid.UUID(raw.get("step", ""))
+        found = exposure_if_known(db(), me().id, uuid.UUID(raw["exposure"]))
+        step_id = found.step_id if found else uuid.UUID(raw.get("step", ""))
     except ValueError:
         raise NotFound from None
     if step_id is None:
         raise NotFound
-    if found is not None and found.account_id != me().id:
-        found = None
     return _page(step_of(db(), me().id, step_id), found, errors=errors), 422
