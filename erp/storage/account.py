@@ -5,14 +5,17 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, LargeBinary, String
+from sqlalchemy import ForeignKey, LargeBinary, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from erp.storage.db import Base
 
 
 class Account(Base):
-    """One person. `session_epoch` is part of every session cookie: adding one signs out everywhere."""
+    """One person. `session_epoch` is part of every session cookie: adding one signs out everywhere.
+
+    Quiet hours are minutes after local midnight, and may reach over it; equal ends mean that there are none.
+    """
 
     __tablename__ = "account"
 
@@ -26,6 +29,9 @@ class Account(Base):
     sound: Mapped[bool] = mapped_column(default=True)
     vibration: Mapped[bool] = mapped_column(default=True)
     check_in_minutes: Mapped[int] = mapped_column(default=5)
+    discreet: Mapped[bool] = mapped_column(default=False)
+    quiet_from: Mapped[int] = mapped_column(SmallInteger, default=21 * 60)
+    quiet_until: Mapped[int] = mapped_column(SmallInteger, default=8 * 60)
 
 
 class RecoveryCode(Base):

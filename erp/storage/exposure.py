@@ -17,8 +17,9 @@ from erp.storage.ladder import Step
 class Exposure(Base):
     """The folded state of one exposure. Durations in seconds, SUDS 0–100.
 
-    Everything but `local_date`, which is fixed when the start is recorded, follows from the events. `ended` says
-    that it was finished once and so counts, even while it goes on after that.
+    Everything but `local_date`, which is fixed when the start is recorded, and `away_since`, follows from the events.
+    `ended` says that it was finished once and so counts, even while it goes on after that. `away_since` is when the
+    phone that runs it was locked or put away; None while somebody looks at it.
     """
 
     __tablename__ = "exposure"
@@ -50,6 +51,7 @@ class Exposure(Base):
     stopping_rule: Mapped[str] = mapped_column(String(16), default="time")
     check_in_minutes: Mapped[int] = mapped_column(SmallInteger, default=0)
     curve: Mapped[list[list[int]]] = mapped_column(JSON, default=list)
+    away_since: Mapped[datetime | None]
     prediction: Mapped[str | None] = mapped_column(EncryptedText)
     response: Mapped[str | None] = mapped_column(EncryptedText)
     learning: Mapped[str | None] = mapped_column(EncryptedText)

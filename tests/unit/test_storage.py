@@ -134,6 +134,10 @@ def test_every_column_for_what_people_write_is_encrypted():
         "exposure.learning",
         "exposure.note",
         "event.data",
+        "cheer.text",
+        "device.subscription",
+        "invitation.token",
+        "notification.facts",
     }
 
 
@@ -160,7 +164,12 @@ def test_after_a_rotation_the_old_key_can_be_thrown_away(session: Session):
     session.flush()
     box.set_keys((NEW, OLD))
     counts = dict(reseal(session))
-    assert counts == {"fear": 1, "step": 1, "exposure": 1, "event": 1}
+    assert {table: count for table, count in counts.items() if count} == {
+        "fear": 1,
+        "step": 1,
+        "exposure": 1,
+        "event": 1,
+    }
     session.flush()
     session.expire_all()
     box.set_keys((NEW,))

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import text
 
-from erp.storage import account, exposure, ladder, practice  # noqa: F401  (they fill the metadata)
+from erp.storage import account, cheer, exposure, ladder, notification, practice, support  # noqa: F401  (they fill the metadata)
 from erp.storage.db import Base, open_engine
 
 url = context.config.attributes["url"]
