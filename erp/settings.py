@@ -5,17 +5,40 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 
 class BadSetting(Exception):
     """A setting, or the place it points to, cannot be used; the message is one sentence for a person."""
+
+
+NAME = r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}"
+# Where nobody can be reached: Apple refuses every message whose contact is there.
+NOWHERE = ("localhost", "local", "invalid")
+# A domain reserved for examples: this is nobody's mailbox, and stands in while there is no address to give.
+NOBODY = "mailto:rung@example.org"
+
+
+@dataclass(frozen=True)
+class VapidKeys:
+    """The pair that push services know this installation by: raw P-256, 32 and 65 bytes (uncompressed)."""
+
+    private: bytes = field(repr=False)
+    public: bytes
+
+    @property
+    def application_server_key(self) -> str:
+        """The public key as a browser's `pushManager.subscribe` takes it: base64url without padding."""
+        return _base64url(self.public)
 
 
 @dataclass(frozen=True)
@@ -26,6 +49,7 @@ class Settings:
     database_url: str
     secret_keys: tuple[str, ...] = field(repr=False)
     data_keys: tuple[str, ...] = field(repr=False)
+    vapid: VapidKeys
     host: str = "127.0.0.1"
     port: int = 8000
     threads: int = 4
@@ -33,6 +57,9 @@ class Settings:
     proxies: int = 0
     limits_storage: str = "memory://"
     attempts: int = 10
+    queue: str = "memory://"
+    push_hosts: tuple[str, ...] = ()
+    contact: str = NOBODY
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -42,18 +69,23 @@ class Settings:
         """
         data = Path(environ.get("RUNG_DATA") or "var").absolute()
         _make_folder(data)
+        origin = _origin(environ.get("RUNG_ORIGIN"))
         return cls(
             data=data,
             database_url=_database_url(environ.get("DATABASE_URL"), data),
             secret_keys=_keys(environ, "RUNG_SECRET_KEYS", data / "secret.key", _new_secret, _check_secret),
             data_keys=_keys(environ, "RUNG_DATA_KEYS", data / "data.keys", _new_data_key, _check_data_key),
+            vapid=_vapid(environ, data / "vapid.key"),
             host=environ.get("RUNG_HOST") or "127.0.0.1",
             port=_number(environ, "RUNG_PORT", 8000, 1, 65535),
             threads=_number(environ, "RUNG_THREADS", 4, 1, 64),
-            origin=_origin(environ.get("RUNG_ORIGIN")),
+            origin=origin,
             proxies=_number(environ, "RUNG_PROXIES", 0, 0, 9),
             attempts=_number(environ, "RUNG_ATTEMPTS", 10, 1, 100_000),
             limits_storage=_limits_storage(environ.get("RUNG_LIMITS_STORAGE")),
+            queue=_queue(environ.get("RUNG_QUEUE"), data),
+            push_hosts=_push_hosts(environ.get("RUNG_PUSH_HOSTS")),
+            contact=_contact(environ.get("RUNG_CONTACT"), origin),
         )
 
 
@@ -91,7 +123,7 @@ def _number(environ: Mapping[str, str], name: str, default: int, low: int, high:
 def _origin(value: str | None) -> str | None:
     if not value:
         return None
-    if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?/?", value, re.IGNORECASE):
+    if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?/?", value, re.ASCII | re.IGNORECASE):
         raise BadSetting(f"RUNG_ORIGIN must look like https://rung.example.org, not {value!r}.")
     return value.rstrip("/").lower()
 
@@ -102,6 +134,52 @@ def _limits_storage(value: str | None) -> str:
     if value.partition("://")[0] not in ("memory", "redis", "rediss", "memcached"):
         raise BadSetting("RUNG_LIMITS_STORAGE must begin with memory:, redis:, rediss: or memcached:.")
     return value
+
+
+def _queue(value: str | None, data: Path) -> str:
+    """Where the worker is woken: a file of its own, or PostgreSQL for several machines."""
+    if not value:
+        return f"sqlite:///{data / 'queue.db'}"
+    if not re.fullmatch(r"(?:sqlite:///|postgres(?:ql)?(?:\+psycopg)?://).+", value):
+        raise BadSetting("RUNG_QUEUE must look like sqlite:////folder/queue.db or postgresql://user@host/name.")
+    return _database_url(value, data)
+
+
+def _push_hosts(value: str | None) -> tuple[str, ...]:
+    """Hosts (reached by https on port 443) and whole origins, as the guard of endpoints compares them."""
+    entries = tuple(entry.rstrip("/").lower() for entry in (value or "").replace(",", " ").split())
+    for entry in entries:
+        shape = re.fullmatch(rf"https?://{NAME}(?::([1-9][0-9]{{,4}}))?|{NAME}", entry)
+        if not shape or int(shape[1] or 0) > 65535:
+            raise BadSetting(
+                "RUNG_PUSH_HOSTS must hold hosts like push.example.org or origins like https://push.example.org:8443, "
+                f"not {entry!r}."
+            )
+    return entries
+
+
+def _contact(value: str | None, origin: str | None) -> str:
+    """Whom a push service may write to about our messages, as a mailto: or https: URI."""
+    if not value:
+        return origin if origin and origin.startswith("https:") and _public(origin) else NOBODY
+    contact = ""
+    if re.fullmatch(rf"(mailto:)?[a-z0-9.+'_-]+@{NAME}", value, re.ASCII | re.IGNORECASE):
+        contact = "mailto:" + value[value.find(":") + 1 :]
+    elif re.fullmatch(rf"https://{NAME}(:[0-9]{{1,5}})?(/[!-~]*)?", value, re.ASCII | re.IGNORECASE):
+        contact = value
+    if not _public(contact):
+        raise BadSetting(
+            "RUNG_CONTACT must be an e-mail address or an https address where a push service can reach somebody, "
+            f"so not at localhost, .local or .invalid, and not {value!r}."
+        )
+    return contact
+
+
+def _public(uri: str) -> bool:
+    """Whether the host of a mailto: or https: URI could be one of the public internet's."""
+    host = re.search(rf"(?:@|//)({NAME})", uri, re.ASCII | re.IGNORECASE)
+    first, _, last = host[1].lower().rpartition(".") if host else ("", "", "")
+    return bool(first) and not last.isdigit() and last not in NOWHERE
 
 
 def _new_secret() -> str:
@@ -122,6 +200,42 @@ def _check_data_key(key: str) -> str | None:
     except ValueError:
         return "is not 32 url-safe base64-encoded bytes"
     return None
+
+
+def _base64url(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _public_of(private: bytes) -> bytes:
+    """The public point of a raw private key; raises ValueError when it is none."""
+    key = ec.derive_private_key(int.from_bytes(private), ec.SECP256R1())
+    return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+
+def _new_vapid_pair() -> str:
+    number = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
+    private = number.to_bytes(32)
+    return f"{_base64url(private)}\n{_base64url(_public_of(private))}"
+
+
+def _check_vapid_key(key: str) -> str | None:
+    sound = re.fullmatch(r"[A-Za-z0-9_-]{43}=?|[A-Za-z0-9_-]{87}=?", key)
+    return None if sound else "is not a raw P-256 key in base64url"
+
+
+def _vapid(environ: Mapping[str, str], path: Path) -> VapidKeys:
+    keys = _keys(environ, "RUNG_VAPID_KEYS", path, _new_vapid_pair, _check_vapid_key)
+    source = "RUNG_VAPID_KEYS" if environ.get("RUNG_VAPID_KEYS") else str(path)
+    raw = [urlsafe_b64decode(key.rstrip("=") + "=") for key in keys]
+    if [len(key) for key in raw] != [32, 65]:
+        raise BadSetting(f"There must be a private key and then its public key in {source}, and nothing else.")
+    try:
+        paired = _public_of(raw[0]) == raw[1]
+    except ValueError:
+        paired = False
+    if not paired:
+        raise BadSetting(f"The two keys in {source} do not belong together.")
+    return VapidKeys(private=raw[0], public=raw[1])
 
 
 def _keys(
