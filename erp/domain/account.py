@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from zxcvbn import zxcvbn
@@ -26,6 +26,7 @@ from erp.domain.fields import Fields
 from erp.domain.practice import begin, local_day
 from erp.storage.account import Account, RecoveryCode
 from erp.storage.db import table_of
+from erp.storage.notification import Device
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 200
@@ -49,7 +50,10 @@ def zone_names() -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who is signed in: what every page needs of an account."""
+    """Who is signed in: what every page needs of an account.
+
+    `deaf`: one of their devices stopped taking notifications, and they have not dealt with it yet.
+    """
 
     id: uuid.UUID
     display_name: str
@@ -58,9 +62,10 @@ class Person:
     sound: bool
     vibration: bool
     check_in_minutes: int
+    deaf: bool
 
 
-_account = table_of(Account).c
+_account, _device = table_of(Account).c, table_of(Device).c
 PERSON = select(
     _account.id,
     _account.display_name,
@@ -69,6 +74,7 @@ PERSON = select(
     _account.sound,
     _account.vibration,
     _account.check_in_minutes,
+    exists().where(_device.account_id == _account.id, _device.stopped_at.is_not(None)).correlate(table_of(Account)),
 ).where(_account.id == bindparam("account"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from erp.domain.errors import Invalid, Problem
@@ -106,3 +106,14 @@ class Fields:
         except ValueError:
             self.wrong(name, "not_a_date")
             return None
+
+    def time_of_day(self, name: str) -> int:
+        """A time like 21:00, as minutes after midnight; 0 when it is missing or wrong (a problem)."""
+        try:
+            given = time.fromisoformat(str(self.raw.get(name)))
+        except ValueError:
+            given = None
+        if given is None or given.tzinfo:
+            self.wrong(name, "not_a_clock_time")
+            return 0
+        return given.hour * 60 + given.minute

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from erp.storage.db import table_of
@@ -229,13 +229,50 @@ def practice_of(session: Session, account_id: uuid.UUID, today: date, first: dat
     return Practice(facts, settled, tally.days, tally.seconds, tally.exposures, today)
 
 
+def practices_of(session: Session, todays: Mapping[uuid.UUID, date]) -> dict[uuid.UUID, Practice]:
+    """What is needed for the streak and the week of each of several clients, by their todays. Four statements."""
+    if not todays:
+        return {}
+    tallies = {
+        row.account_id: row for row in session.execute(select(table_of(Tally)).where(_tally.account_id.in_(todays)))
+    }
+    settled = {
+        account: _settled(tally.settled_through, tally.settled_run, tally.settled_longest, tally.first_day)
+        for account, tally in tallies.items()
+    }
+    recent = [
+        and_(_day.account_id == account, _day.date >= min(settled[account].through + ONE_DAY, monday_of(today)))
+        for account, today in todays.items()
+    ]
+    practised: dict[uuid.UUID, dict[date, tuple[int, int]]] = {account: {} for account in todays}
+    for row in session.execute(select(table_of(Day)).where(or_(*recent))):
+        practised[row.account_id][row.date] = (row.seconds, row.exposures)
+    plans: dict[uuid.UUID, list[PlanView]] = {account: [] for account in todays}
+    for row in session.execute(select(table_of(Plan)).where(_plan.account_id.in_(todays)).order_by(_plan.starts_on)):
+        plans[row.account_id].append(_plan_view(row.starts_on, row.minutes, row.kind, row.weekdays, row.days_per_week))
+    pauses: dict[uuid.UUID, list[PauseView]] = {account: [] for account in todays}
+    for row in session.execute(select(table_of(Pause)).where(_pause.account_id.in_(todays))):
+        pauses[row.account_id].append(PauseView(row.id, row.first_day, row.last_day))
+    return {
+        account: Practice(
+            Facts(tally.first_day, plans[account], pauses[account], practised[account]),
+            settled[account],
+            tally.days,
+            tally.seconds,
+            tally.exposures,
+            todays[account],
+        )
+        for account, tally in tallies.items()
+    }
+
+
 def plans_of(session: Session, account_id: uuid.UUID) -> list[PlanView]:
     """Every plan of the client, oldest first."""
-    rows = session.connection().execute(PLANS, {"account": account_id})
-    return [
-        PlanView(starts_on, minutes, kind, tuple(day for day in range(7) if weekdays >> day & 1), days_per_week)
-        for starts_on, minutes, kind, weekdays, days_per_week in rows
-    ]
+    return [_plan_view(*row) for row in session.connection().execute(PLANS, {"account": account_id})]
+
+
+def _plan_view(starts_on: date, minutes: int, kind: str, weekdays: int, days_per_week: int) -> PlanView:
+    return PlanView(starts_on, minutes, kind, tuple(day for day in range(7) if weekdays >> day & 1), days_per_week)
 
 
 def plan_on(session: Session, account_id: uuid.UUID, day: date) -> PlanView | None:

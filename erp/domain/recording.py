@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from erp.domain.errors import Invalid, Problem
 from erp.domain.event import NewEvent
 from erp.domain.exposure import State, fold, happening
+from erp.domain.notification import renew_signal, tell_of_practice
 from erp.domain.practice import count_day, local_day
 from erp.storage.account import Account
 from erp.storage.db import table_of
@@ -59,6 +60,7 @@ TOUCHED = select(
     _exposure.c.ended,
     _exposure.c.seconds,
     _exposure.c.expected_suds,
+    _exposure.c.away_since,
 ).where(_exposure.c.id.in_(bindparam("exposures", expanding=True)))
 ALSO_RUNNING = (
     select(_exposure.c.id)
@@ -76,11 +78,15 @@ CHANGE_EXPOSURE = update(_exposure).where(_exposure.c.id == bindparam("key"))
 
 @dataclass(slots=True)
 class Receipt:
-    """What became of a batch: ids that are safe now, ids that never will be, and what else is running."""
+    """What became of a batch: ids that are safe now, ids that never will be, and what else is running.
+
+    `told`: somebody should hear of it, and the rows for that are there.
+    """
 
     accepted: list[uuid.UUID] = field(default_factory=list)
     refused: dict[uuid.UUID, Invalid] = field(default_factory=dict)
     also_running: uuid.UUID | None = None
+    told: bool = False
 
 
 def record(
@@ -123,7 +129,13 @@ def record(
         before = exposures.get(exposure_id)
         after = _keep(session, account_id, exposure_id, before, state, zone, has_text=has_text)
         connection.execute(ADD_EVENT, [_row(account_id, event, shift, now) for event, shift in shifted])
-        _carry_over(session, account_id, before, after, local_day(now, zone))
+        today = local_day(now, zone)
+        _carry_over(session, account_id, before, after, today)
+        if _is_news(before, after):
+            receipt.told |= tell_of_practice(session, account_id, exposure_id, after, today, now)
+        if before is not None and before.away_since is not None:
+            renew_signal(session, session.get_one(Exposure, exposure_id), state, now)
+            receipt.told = True
     if any(event.kind == "started" for event in events):
         receipt.also_running = connection.scalar(ALSO_RUNNING, asked)
     return receipt
@@ -177,19 +189,10 @@ def _row(account_id: uuid.UUID, event: NewEvent, shift: int, now: datetime) -> d
     }
 
 
-def _keep(
-    session: Session,
-    account_id: uuid.UUID,
-    exposure_id: uuid.UUID,
-    before: AnyRow | None,
-    state: State,
-    zone: str,
-    *,
-    has_text: bool,
-) -> dict[str, Any]:
-    """Write what the events fold to; the local date is fixed by the first start that is recorded."""
+def totals_of(state: State) -> dict[str, Any]:
+    """The columns of an exposure's row that any event may change."""
     suds = state.suds
-    values: dict[str, Any] = {
+    return {
         "phase": state.phase,
         "started_at": state.started_at,
         "finished_at": state.finished_at,
@@ -203,19 +206,38 @@ def _keep(
         "rituals": state.rituals,
         "curve": state.curve,
     }
+
+
+def texts_of(state: State) -> dict[str, Any]:
+    """The columns that only a start or a note changes."""
+    start, notes = state.start, state.notes
+    return {
+        "expected_suds": start.get("expected_suds"),
+        "likelihood": start.get("likelihood"),
+        "stopping_rule": start.get("stopping_rule", "time"),
+        "check_in_minutes": start.get("check_in_minutes", 0),
+        "prediction": start.get("prediction") or None,
+        "response": start.get("response") or None,
+        "outcome": notes.get("outcome"),
+        "learning": notes.get("learning"),
+        "note": notes.get("note"),
+    }
+
+
+def _keep(
+    session: Session,
+    account_id: uuid.UUID,
+    exposure_id: uuid.UUID,
+    before: AnyRow | None,
+    state: State,
+    zone: str,
+    *,
+    has_text: bool,
+) -> dict[str, Any]:
+    """Write what the events fold to; the local date is fixed by the first start that is recorded."""
+    values = totals_of(state)
     if has_text or before is None:
-        start, notes = state.start, state.notes
-        values |= {
-            "expected_suds": start.get("expected_suds"),
-            "likelihood": start.get("likelihood"),
-            "stopping_rule": start.get("stopping_rule", "time"),
-            "check_in_minutes": start.get("check_in_minutes", 0),
-            "prediction": start.get("prediction") or None,
-            "response": start.get("response") or None,
-            "outcome": notes.get("outcome"),
-            "learning": notes.get("learning"),
-            "note": notes.get("note"),
-        }
+        values |= texts_of(state)
     if state.started_at is not None and (before is None or before.local_date is None):
         where = _zone_or(state.start["zone"], zone)
         values |= {
@@ -228,6 +250,13 @@ def _keep(
         return values
     session.connection().execute(CHANGE_EXPOSURE, {"key": exposure_id, **values})
     return {**before._asdict(), **values}
+
+
+def _is_news(before: AnyRow | None, after: dict[str, Any]) -> bool:
+    """Whether the exposure was started or ended just now, for the first time."""
+    if after["started_at"] is None:
+        return False
+    return before is None or before.started_at is None or bool(after["ended"] and not before.ended)
 
 
 def _zone_or(name: str, fallback: str) -> str:

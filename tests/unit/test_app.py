@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 20
+PATIENCE = 40
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -51,10 +51,11 @@ def wait_for(port: int, process: subprocess.Popen[str]) -> None:
     give_up = time.monotonic() + PATIENCE
     while time.monotonic() < give_up and process.poll() is None:
         try:
-            if status(port, "/healthz") == 200:
+            if status(port, "/readyz") == 200:
                 return
         except OSError:
-            time.sleep(0.05)
+            pass
+        time.sleep(0.05)
     raise AssertionError(f"it did not start: {process.communicate(timeout=5)}")
 
 

@@ -1,0 +1,223 @@
+"""What somebody should hear: the rows that verbs add in their own transaction, and the client's own timer signals.
+
+Nothing is sent here. A ping says who practised, how long and the streak, whatever else is shared: it lies on a lock
+screen.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy.orm import Session, aliased
+
+from erp.domain.exposure import State, exposure_of, fold, happenings_of
+from erp.domain.practice import (
+    COUNTS_FROM_SECONDS,
+    ONE_DAY,
+    DayView,
+    Practice,
+    pauses_of,
+    practice_of,
+    practices_of,
+)
+from erp.domain.support import heard
+from erp.storage.account import Account
+from erp.storage.cheer import Cheer
+from erp.storage.exposure import Exposure
+from erp.storage.notification import Delivery, Device, Notification
+from erp.storage.support import Support
+
+# How long each kind is worth hearing. After that it is dropped, not sent late.
+LIFETIMES = {
+    "started": timedelta(minutes=15),
+    "finished": timedelta(hours=12),
+    "goal": timedelta(hours=12),
+    "milestone": timedelta(hours=24),
+    "weekly": timedelta(hours=24),
+    "cheer": timedelta(hours=12),
+    "check_in": timedelta(minutes=3),
+    "end": timedelta(minutes=30),
+    "test": timedelta(minutes=5),
+}
+SIGNALS = ("check_in", "end")
+# What the person asked for a moment ago comes in quiet hours too: their own timer, and a test.
+AT_ANY_HOUR = (*SIGNALS, "test")
+FRESH_START = timedelta(minutes=5)
+FRESH_END = timedelta(minutes=30)
+MILESTONES = (3, 7, 14, 30, 60, 100)
+WEEKLY_FROM_HOUR = 9
+MINUTES_A_DAY = 24 * 60
+
+
+def is_milestone(streak: int) -> bool:
+    """Whether a streak of so many days is told as a milestone: 3, 7, 14, 30, 60, 100, then every 50."""
+    return streak in MILESTONES or (streak > MILESTONES[-1] and streak % 50 == 0)
+
+
+def quiet_ends(moment: datetime, zone: str, start: int, end: int) -> datetime | None:
+    """When the quiet hours that hold at the moment end (UTC), or None outside of them.
+
+    `start` and `end` are minutes after midnight in the zone; they may reach over midnight, and equal ends mean none.
+    """
+    at, length = moment.astimezone(UTC), (end - start) % MINUTES_A_DAY
+    while (passed := _minutes_since(start, at.astimezone(ZoneInfo(zone)))) < length:
+        at = at.replace(second=0, microsecond=0)
+        # The clocks may be changed on a quarter of an hour; up to the next one they go on evenly.
+        at += timedelta(minutes=min(length - passed, 15 - at.minute % 15))
+    return at if at > moment else None
+
+
+def _minutes_since(start: int, shown: datetime) -> int:
+    return (shown.hour * 60 + shown.minute - start) % MINUTES_A_DAY
+
+
+def _row(account_id: uuid.UUID, kind: str, facts: Mapping[str, Any], now: datetime, **more: Any) -> dict[str, Any]:
+    row = {"id": uuid.uuid4(), "account_id": account_id, "kind": kind, "facts": dict(facts), "created_at": now}
+    due = more.pop("due_at", now)
+    links = {"support_id": None, "exposure_id": None, "device_id": None} | more
+    return row | links | {"due_at": due, "expires_at": due + LIFETIMES[kind]}
+
+
+def tell_of_practice(
+    session: Session,
+    account_id: uuid.UUID,
+    exposure_id: uuid.UUID,
+    after: Mapping[str, Any],
+    today: date,
+    now: datetime,
+) -> bool:
+    """Add the pings for an exposure that was just started or ended for the first time; whether there were any.
+
+    `after` holds the exposure's columns. News that come late, from a phone that was offline, are no news; and a pause
+    holds pings back.
+    """
+    ended = after["finished_at"] is not None
+    if now - (after["finished_at"] or after["started_at"]) > (FRESH_END if ended else FRESH_START):
+        return False
+    rows = session.execute(
+        select(Support, Account.display_name)
+        .join(Account, Account.id == Support.client_id)
+        .where(Support.client_id == account_id, Support.ended_at.is_(None))
+    ).all()
+    listening = [(support, name) for support, name in rows if heard(support)]
+    if not listening or any(pause.first_day <= today <= pause.last_day for pause in pauses_of(session, account_id)):
+        return False
+    facts: dict[str, Any] = {}
+    happened: tuple[str, ...] = ("started",)
+    if ended:
+        practice = practice_of(session, account_id, today, after["local_date"], after["local_date"])
+        happened = _happened(practice, practice.between(after["local_date"], after["local_date"])[0], after["seconds"])
+        facts = {"seconds": after["seconds"], "streak": practice.totals().current}
+    pings = []
+    for support, name in listening:
+        # One exposure is one ping at a time: the most that can be said of it, to who wants to hear that.
+        kind = next((kind for kind in happened if kind in heard(support)), None)
+        if kind:
+            links = {"support_id": support.id, "exposure_id": exposure_id}
+            pings.append(_row(support.supporter_id, kind, facts | {"name": name}, now, **links))
+    if pings:
+        session.execute(insert(Notification), pings)
+    return bool(pings)
+
+
+def _happened(practice: Practice, day: DayView, seconds: int) -> tuple[str, ...]:
+    """What an exposure of so many seconds brought about, the greatest first."""
+    kinds = ["finished"]
+    if seconds >= COUNTS_FROM_SECONDS:
+        if day.state == "goal" and day.goal_seconds and day.seconds - seconds < day.goal_seconds:
+            kinds.insert(0, "goal")
+        if day.exposures == 1 and is_milestone(practice.totals().current):
+            kinds.insert(0, "milestone")
+    return tuple(kinds)
+
+
+def tell_of_cheer(session: Session, support: Support, cheer: Cheer, name: str, now: datetime) -> None:
+    """Let the client hear of a cheer; `name` is who sent it."""
+    links = {"support_id": support.id, "exposure_id": cheer.exposure_id}
+    session.execute(
+        insert(Notification), [_row(cheer.client_id, "cheer", {"name": name, "text": cheer.text}, now, **links)]
+    )
+
+
+def tell_device(session: Session, device: Device, now: datetime) -> None:
+    """Send one device of a person's own a test."""
+    session.execute(insert(Notification), [_row(device.account_id, "test", {}, now, device_id=device.id)])
+
+
+def tell_of_weeks(session: Session, now: datetime) -> int:
+    """Add the summary of last week for supporters who hear that alone, once it is Monday morning; how many."""
+    client = aliased(Account)
+    rows = session.execute(
+        select(Support, client.display_name, client.time_zone)
+        .join(client, client.id == Support.client_id)
+        .where(
+            Support.ended_at.is_(None),
+            Support.contact == "weekly",
+            ~exists().where(
+                Notification.support_id == Support.id,
+                Notification.kind == "weekly",
+                Notification.created_at > now - 6 * ONE_DAY,
+            ),
+        )
+    ).all()
+    mornings = [
+        (support, name, local.date())
+        for support, name, local in ((support, name, now.astimezone(ZoneInfo(zone))) for support, name, zone in rows)
+        if local.weekday() == 0 and local.hour >= WEEKLY_FROM_HOUR and heard(support)
+    ]
+    practices = practices_of(session, {support.client_id: today for support, _name, today in mornings})
+    summaries = []
+    for support, name, today in mornings:
+        practice = practices[support.client_id]
+        days = [day for day in practice.between(today - 7 * ONE_DAY, today - ONE_DAY) if day.exposures]
+        # A week without practice is not held up to anybody, and a pause is the client's own.
+        if days and not practice.facts.paused_on(today):
+            facts = {"name": name, "days": len(days), "seconds": sum(day.seconds for day in days)}
+            summaries.append(_row(support.supporter_id, "weekly", facts, now, support_id=support.id))
+    if summaries:
+        session.execute(insert(Notification), summaries)
+    return len(summaries)
+
+
+def look_away(
+    session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID, away: bool, now: datetime
+) -> datetime | None:
+    """Note that the client's phone was put away in an exposure, or taken up again; when the next signal is due."""
+    exposure = exposure_of(session, account_id, exposure_id)
+    exposure.away_since = now if away and exposure.phase == "running" else None
+    session.flush()
+    return renew_signal(session, exposure, fold(happenings_of(session, account_id, exposure_id)), now)
+
+
+def renew_signal(session: Session, exposure: Exposure, state: State, now: datetime) -> datetime | None:
+    """Let the client's next signal be the one that the exposure asks for now, if anybody is away; when it is due."""
+    signals = Notification.exposure_id == exposure.id, Notification.kind.in_(SIGNALS)
+    session.execute(delete(Notification).where(*signals, Notification.settled_at.is_(None)))
+    handed_out = Delivery.notification_id.in_(select(Notification.id).where(*signals)), Delivery.state == "waiting"
+    session.execute(update(Delivery).where(*handed_out).values(state="given_up", reason="superseded", done_at=now))
+    signal = next_signal(state, now) if exposure.away_since else None
+    if signal is None:
+        return None
+    kind, due = signal
+    row = _row(exposure.account_id, kind, {}, now, exposure_id=exposure.id, due_at=due)
+    session.execute(insert(Notification), [row])
+    return due
+
+
+def next_signal(state: State, after: datetime) -> tuple[str, datetime] | None:
+    """The next check-in or the planned end after a moment, and when it comes; None in a pause and when it is over."""
+    if state.phase != "running" or state.due_at is None or state.due_at <= after:
+        return None
+    every = state.start.get("check_in_minutes", 0) * 60
+    if every:
+        begun = state.due_at - timedelta(seconds=state.planned_seconds)
+        number = max((after - begun) // timedelta(seconds=every) + 1, 1)
+        due = begun + timedelta(seconds=every * number)
+        if due < state.due_at:
+            return "check_in", due
+    return "end", state.due_at

@@ -1,0 +1,84 @@
+"""Two workers at once: on SQLite they take turns, on PostgreSQL each takes what the other has not."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from erp.domain import delivery as delivering
+from erp.domain import notification as notifying
+from erp.settings import Settings
+from erp.storage.db import Sessions, open_engine
+from erp.storage.notification import Delivery
+from tests.unit.supporting import NOON, person, phone
+
+MANY = delivering.BATCH + 50
+
+
+@pytest.fixture
+def sessions(settings: Settings) -> Iterator[Sessions]:
+    """A database with more notifications due than one worker takes at a time."""
+    engine = open_engine(settings.database_url)
+    sessions = Sessions(engine)
+    with sessions.writing() as session:
+        device = phone(session, person(session).id)
+        for _ in range(MANY):
+            notifying.tell_device(session, device, NOON)
+        session.commit()
+    yield sessions
+    engine.dispose()
+
+
+def at_once(sessions: Sessions, work: Callable[[Session], Any], workers: int = 2) -> list[Any]:
+    """What each of several workers answers that begin in one moment, each with a connection of its own."""
+    ready = Barrier(workers)
+
+    def one(_number: int) -> Any:
+        with sessions.writing() as session:
+            ready.wait(10)
+            answer = work(session)
+            session.execute(text("SELECT 1" if sessions.engine.dialect.name == "sqlite" else "SELECT pg_sleep(0.1)"))
+            session.commit()
+            return answer
+
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(one, range(workers)))
+
+
+def hand_all_out(sessions: Sessions) -> None:
+    with sessions.writing() as session:
+        while delivering.hand_out(session, NOON):
+            session.commit()
+
+
+def test_two_workers_at_once_never_take_the_same_delivery(sessions: Sessions):
+    hand_all_out(sessions)
+    taken: list[uuid.UUID] = []
+    for _ in range(2):
+        for claimed in at_once(sessions, lambda session: delivering.claim(session, NOON)):
+            assert all(each.attempt == 1 for each in claimed)
+            taken += [each.id for each in claimed]
+    assert len(taken) == len(set(taken)) == MANY
+
+
+def test_two_workers_at_once_hand_nothing_out_twice(sessions: Sessions):
+    for _ in range(2):
+        at_once(sessions, lambda session: delivering.hand_out(session, NOON))
+    with sessions.reading() as session:
+        each = select(func.count()).select_from(Delivery).group_by(Delivery.notification_id)
+        assert session.scalars(each).all() == [1] * MANY
+
+
+def test_on_postgresql_a_worker_takes_what_another_left_without_waiting(sessions: Sessions):
+    if sessions.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    hand_all_out(sessions)
+    with sessions.writing() as first, sessions.writing() as second:
+        second.execute(text("SET LOCAL lock_timeout = '2s'"))
+        taken = [len(delivering.claim(session, NOON)) for session in (first, second)]
+        assert taken == [delivering.BATCH, MANY - delivering.BATCH]
