@@ -13,6 +13,8 @@ from limits.errors import ConfigurationError
 from waitress.server import create_server
 
 from erp import ROOT, create_app
+from erp.jobs.queue import Embedded
+from erp.jobs.tasks import Jobs
 from erp.settings import BadSetting, Settings
 from erp.storage.db import is_current, open_engine
 
@@ -38,10 +40,15 @@ def main() -> int:
         # ProxyFix reads these headers, and only when there are proxies to trust.
         clear_untrusted_proxy_headers=not settings.proxies,
     )
+    jobs: Jobs = app.extensions["rung.jobs"]
+    worker = Embedded(jobs.queue)
+    worker.start()
+    jobs.sweep()
     print(_welcome(settings), flush=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     server.run()
     server.close()
+    worker.stop(graceful=True)
     print("Stopped.", flush=True)
     return 0
 

@@ -8,9 +8,10 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from erp import commands, web
+from erp.jobs.tasks import Jobs
 from erp.settings import Settings
 from erp.storage.db import Sessions, box, open_engine
-from erp.web import account, assets, exposure, formats, ladder, practice, shell
+from erp.web import account, assets, cheer, device, exposure, formats, ladder, practice, shell, support
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,10 +25,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.jinja_env.lstrip_blocks = True
     app.extensions["rung.settings"] = settings
     app.extensions["rung.sessions"] = Sessions(open_engine(settings.database_url, settings.threads))
+    jobs = Jobs(settings, app.extensions["rung.sessions"])
+    app.extensions["rung.jobs"], app.extensions["rung.wake"] = jobs, jobs.wake
     formats.install(app)
     web.install(app, settings)
-    for blueprint in (shell.blueprint, account.blueprint, ladder.blueprint, practice.blueprint, exposure.blueprint):
-        app.register_blueprint(blueprint)
+    for room in (shell, account, ladder, practice, exposure, support, cheer, device):
+        app.register_blueprint(room.blueprint)
     commands.install(app)
     assets.install(app, ROOT / "static", settings.data / "static")
     if settings.proxies:

@@ -1,0 +1,171 @@
+"""The tasks: deliver what is due, sweep for what was missed, and the work of the hour and of the day."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import sys
+import threading
+import time
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+
+from huey import crontab
+
+from erp.domain.delivery import Claimed, Outcome, claim, hand_out, mark, next_due, tidy
+from erp.domain.notification import tell_of_weeks
+from erp.domain.subscription import Subscription
+from erp.jobs.queue import open_queue
+from erp.jobs.texts import message
+from erp.push import Push
+from erp.settings import Settings
+from erp.storage.db import Sessions
+
+# One batch is sent side by side; with the time-out of a push service it ends well within the lease.
+SENDERS = 16
+BEAT = "rung-worker-seen"
+SEEN_WITHIN = timedelta(seconds=150)
+
+log = logging.getLogger("rung.delivery")
+
+
+def utc_now() -> datetime:
+    """The moment it is."""
+    return datetime.now(UTC)
+
+
+class Jobs:
+    """The tasks on their queue. A web process only wakes them; a worker runs them. `clock` gives the moment (UTC)."""
+
+    def __init__(self, settings: Settings, sessions: Sessions, clock: Callable[[], datetime] = utc_now) -> None:
+        log.setLevel(logging.INFO)
+        if not log.hasHandlers():
+            log.addHandler(logging.StreamHandler(sys.stdout))
+        self.settings, self.sessions, self.clock = settings, sessions, clock
+        self.queue = open_queue(settings.queue)
+        self.deliver = self.queue.task(name="deliver")(self.deliver_now)
+        self.sweep = self.queue.periodic_task(crontab(minute="*"), name="sweep")(self.sweep_now)
+        self.queue.periodic_task(crontab(minute="*/10"), name="weeks")(self.tell_weeks_now)
+        self.queue.periodic_task(crontab(hour="3", minute="40"), name="tidy")(self.tidy_now)
+        self._alarm: datetime | None = None
+        self._alarm_lock = threading.Lock()
+
+    def wake(self, at: datetime | None = None) -> None:
+        """Have what is due delivered: now, or at a moment (UTC). Never fails: the sweep finds what this loses."""
+        try:
+            if at is None:
+                self.deliver()
+            else:
+                self._wake_at(at)
+        except Exception as error:  # noqa: BLE001  (whatever a queue can raise must not undo what was committed)
+            log.error(json.dumps({"time": self._stamp(), "error": type(error).__name__, "at": "wake"}))  # noqa: TRY400
+
+    def _wake_at(self, at: datetime) -> None:
+        # One alarm at a time for this process: each round sets the next.
+        now = self.clock()
+        with self._alarm_lock:
+            if self._alarm is not None and now < self._alarm <= at:
+                return
+            self._alarm = at
+        # huey compares naive times in UTC.
+        self.deliver.schedule(eta=max(at, now).replace(tzinfo=None))
+
+    def seen(self) -> bool:
+        """Whether a worker swept within the last minutes."""
+        seen = self.queue.get(BEAT, peek=True)
+        return seen is not None and self.clock() - seen < SEEN_WITHIN
+
+    def sweep_now(self) -> None:
+        """Deliver what no nudge told of, and leave a sign of life."""
+        self.deliver_now()
+        self.queue.put(BEAT, self.clock())
+
+    def deliver_now(self) -> None:
+        """Hand out, take, send and mark until nothing is due."""
+        while self._round():
+            pass
+
+    def _round(self) -> bool:
+        now = self.clock()
+        with self.sessions.reading() as session:
+            due = next_due(session)
+        if due is None or due > now:
+            if due is not None:
+                self._wake_at(due)
+            return False
+        with self.sessions.writing() as session:
+            handed = hand_out(session, now)
+            claimed = claim(session, now)
+            due = next_due(session)
+            session.commit()
+        # Set before anything is sent: should this process die now, the lease's end wakes whoever lives.
+        if due is not None:
+            self._wake_at(due)
+        if claimed:
+            outcomes = list(self._senders.map(self._send, claimed))
+            self._mark(outcomes)
+        return bool(handed or claimed)
+
+    def _mark(self, outcomes: Sequence[Outcome]) -> None:
+        with self.sessions.writing() as session:
+            mark(session, outcomes, self.clock(), jitter=random.uniform(0.75, 1.25))  # noqa: S311
+            session.commit()
+
+    def _send(self, claimed: Claimed) -> Outcome:
+        started = time.perf_counter()
+        now = self.clock()
+        given = claimed.subscription
+        subscription = Subscription(given["endpoint"], _bytes(given["p256dh"]), _bytes(given["auth"]))
+        result = self._push.send(subscription, message(claimed, now))
+        line = {
+            "time": self._stamp(),
+            "kind": claimed.kind,
+            "result": result.outcome.name,
+            "reason": result.reason,
+            "status": result.status,
+            "attempt": claimed.attempt,
+            "ms": round((time.perf_counter() - started) * 1000, 1),
+            "age_ms": round((now - claimed.created_at) / timedelta(milliseconds=1)),
+        }
+        log.info(json.dumps(line))
+        return Outcome(claimed, result.outcome.name, result.retry_after)
+
+    def tell_weeks_now(self) -> None:
+        """Add the weekly summaries whose morning has come."""
+        with self.sessions.writing() as session:
+            told = tell_of_weeks(session, self.clock())
+            session.commit()
+        if told:
+            self.deliver_now()
+
+    def tidy_now(self) -> None:
+        """Forget what nobody needs any more."""
+        with self.sessions.writing() as session:
+            tidy(session, self.clock())
+            session.commit()
+
+    def close(self) -> None:
+        """Close the connections to the queue and to the push services, where there are any."""
+        self.queue.storage.close()
+        if "_push" in self.__dict__:
+            self._push.close()
+            self._senders.shutdown()
+
+    def _stamp(self) -> str:
+        return self.clock().isoformat(timespec="milliseconds")
+
+    @cached_property
+    def _push(self) -> Push:
+        return Push(self.settings.vapid, self.settings.contact, self.settings.push_hosts)
+
+    @cached_property
+    def _senders(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(SENDERS, thread_name_prefix="push")
+
+
+def _bytes(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

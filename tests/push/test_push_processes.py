@@ -1,0 +1,146 @@
+"""The worker as the real process that it is: woken through the queue's file or PostgreSQL, and killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from erp.domain.notification import look_away
+from erp.jobs.tasks import Jobs
+from erp.settings import VapidKeys
+from erp.storage.notification import Delivery, Notification
+from tests.conftest import DATA_KEY, SECRET_KEY
+from tests.push.crew import Crew
+from tests.push.service import HANG, PushService
+
+ROOT = Path(__file__).parents[2]
+# Several processes that start at once on a busy machine take their time.
+STARTING = 60
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+def written(keys: VapidKeys) -> str:
+    return " ".join(urlsafe_b64encode(key).rstrip(b"=").decode() for key in (keys.private, keys.public))
+
+
+@pytest.fixture
+def woken(crew: Crew, tmp_path: Path) -> Iterator[Jobs]:
+    """What a web process has: the same database and queue, and no worker."""
+    address = crew.settings.database_url
+    queue = address if address.startswith("postgresql") else f"sqlite:///{tmp_path / 'queue.db'}"
+    jobs = Jobs(replace(crew.settings, queue=queue), crew.sessions)
+    yield jobs
+    jobs.close()
+
+
+@pytest.fixture
+def worker(crew: Crew, woken: Jobs, tmp_path: Path) -> Iterator[Start]:
+    """Starts worker processes on the queue; they end with the test."""
+    settings = woken.settings
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RUNG_")} | {
+        "RUNG_DATA": str(tmp_path),
+        "DATABASE_URL": settings.database_url,
+        "RUNG_QUEUE": settings.queue,
+        "RUNG_PUSH_HOSTS": " ".join(settings.push_hosts),
+        "RUNG_SECRET_KEYS": SECRET_KEY,
+        "RUNG_DATA_KEYS": DATA_KEY,
+        "RUNG_VAPID_KEYS": written(settings.vapid),
+    }
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*options: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "flask", "--app", "app", "worker", *options]
+        log = (tmp_path / "worker.log").open("ab")
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        log.close()
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def until(condition: Callable[[], object], seconds: float = STARTING) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.02)
+
+
+def test_a_worker_process_is_woken_by_the_web_process_and_tells_that_it_lives(
+    crew: Crew, push_service: PushService, woken: Jobs, worker: Start, tmp_path: Path
+):
+    phone = push_service.subscribe()
+    crew.coach("sam", phone)
+    assert not woken.seen()
+    process = worker()
+    until(woken.seen)
+    for number in range(3):
+        crew.practise("started")
+        woken.wake()
+        push_service.wait_for(number + 1, phone, STARTING)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=15) == 0
+    assert '"result": "sent"' in (tmp_path / "worker.log").read_text()
+
+
+def test_something_due_later_is_sent_on_time_without_another_nudge(
+    crew: Crew, push_service: PushService, woken: Jobs, worker: Start
+):
+    phone = push_service.subscribe()
+    crew.client_device(phone)
+    worker("--no-periodic")
+    exposure = crew.practise("started", planned_minutes=1, check_in_minutes=0)
+    due = crew.clock() + timedelta(seconds=3)
+    with crew.writing() as session:
+        look_away(session, crew.client, exposure, True, crew.clock())
+        session.scalars(select(Notification)).one().due_at = due
+    woken.wake(due)
+    (rung,) = push_service.wait_for(1, phone, STARTING)
+    early = time.monotonic() - rung.at - (crew.clock() - due).total_seconds()
+    assert early < 0.5
+
+
+def test_a_worker_killed_while_it_sends_loses_nothing(
+    crew: Crew, push_service: PushService, woken: Jobs, worker: Start
+):
+    phone = push_service.subscribe(HANG)
+    crew.coach("sam", phone)
+    process = worker("--no-periodic")
+    crew.practise("started")
+    woken.wake()
+    until(lambda: push_service.received(phone))
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    with crew.sessions.reading() as session:
+        assert session.scalars(select(Delivery.state)).all() == ["waiting"]
+    crew.clock.ahead = timedelta(seconds=31)
+    crew.jobs.deliver_now()
+    assert len(push_service.delivered(phone)) == 1
+
+
+def test_two_worker_processes_share_the_work(crew: Crew, push_service: PushService, woken: Jobs, worker: Start):
+    phones = [push_service.subscribe() for _ in range(20)]
+    for number in range(10):
+        crew.coach(f"coach{number}", *phones[2 * number : 2 * number + 2])
+    worker("--no-periodic")
+    worker("--no-periodic")
+    for number in range(3):
+        crew.practise("started")
+        for _ in range(4):
+            woken.wake()
+        push_service.wait_for(20 * (number + 1), patience=STARTING)
+    time.sleep(0.5)
+    assert sorted(len(push_service.received(phone)) for phone in phones) == [3] * 20
