@@ -1,6 +1,7 @@
-"""Finds a Chromium for the tests, or installs one. Each candidate is really started before it is taken.
+"""Finds the browsers for the tests, or installs them. Each candidate is really started before it is taken.
 
-Order: RUNG_CHROMIUM; chromium or google-chrome on the PATH; Playwright's own; Debian's package.
+Chromium: RUNG_CHROMIUM; chromium or google-chrome on the PATH; Playwright's own; Debian's package.
+Firefox: RUNG_FIREFOX; firefox-esr or firefox on the PATH; Debian's package.
 """
 
 import os
@@ -9,10 +10,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Error, sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -22,41 +23,58 @@ FLAGS = (
 )
 
 
-def find() -> str:
-    """The path of a Chromium that starts; ends the program with one sentence when there is none."""
-    chosen = os.environ.get("RUNG_CHROMIUM")
+def find(name: str = "Chromium") -> str:
+    """The path of a Chromium or Firefox that starts; ends the program with one sentence when there is none."""
+    candidates, starts = {"Chromium": (chromiums, chromium_starts), "Firefox": (firefoxes, firefox_starts)}[name]
+    variable = f"RUNG_{name.upper()}"
+    chosen = os.environ.get(variable)
     if chosen:
         version = starts(chosen)
         if not version:
-            sys.exit(f"RUNG_CHROMIUM names {chosen}, and no Chromium starts there.")
+            sys.exit(f"{variable} names {chosen}, and no {name} starts there.")
         return announce(chosen, version)
     for path in candidates():
         version = starts(path)
         if version:
             return announce(path, version)
     sys.exit(
-        "The browser tests need Chromium, and none could be found or installed: "
-        "install it and name it in RUNG_CHROMIUM."
+        f"The browser tests need {name}, and none could be found or installed: install it and name it in {variable}."
     )
 
 
-def candidates() -> Iterator[str]:
+def chromiums() -> Iterator[str]:
     """Paths to try; the later ones are installed only when the earlier ones did not start."""
-    for name in NAMES:
-        path = shutil.which(name)
-        if path:
-            yield path
+    yield from on_the_path("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     yield playwrights_own()
     print("Installing Playwright's Chromium.", flush=True)
     quietly([sys.executable, "-m", "playwright", "install", "chromium"])
     yield playwrights_own()
+    yield from debians("chromium")
+
+
+def firefoxes() -> Iterator[str]:
+    """Paths to try, as for Chromium. Playwright's Firefox is a changed one and is not asked for."""
+    yield from on_the_path("firefox-esr", "firefox")
+    yield from debians("firefox-esr")
+
+
+def on_the_path(*names: str) -> Iterator[str]:
+    """The programs of these names that are there."""
+    for name in names:
+        path = shutil.which(name)
+        if path:
+            yield path
+
+
+def debians(package: str) -> Iterator[str]:
+    """What Debian's package installs, where we may install."""
     apt = shutil.which("apt-get")
     sudo = [] if os.geteuid() == 0 else [shutil.which("sudo") or "", "-n"]
     if apt and sudo != ["", "-n"]:
-        print("Installing Debian's Chromium.", flush=True)
+        print(f"Installing Debian's {package}.", flush=True)
         quietly([*sudo, apt, "update", "-qq"])
-        quietly([*sudo, apt, "install", "-y", "-qq", "--no-install-recommends", "chromium"])
-        yield shutil.which("chromium") or ""
+        quietly([*sudo, apt, "install", "-y", "-qq", "--no-install-recommends", package])
+        yield from on_the_path(package)
 
 
 def playwrights_own() -> str:
@@ -79,9 +97,9 @@ def quietly(command: list[str]) -> None:
     )
 
 
-def starts(path: str) -> str | None:
+def chromium_starts(path: str) -> str | None:
     """The version when Playwright can drive this browser, else None."""
-    if not path or not Path(path).exists():
+    if not Path(path).exists():
         return None
     try:
         with sync_playwright() as playwright:
@@ -91,6 +109,28 @@ def starts(path: str) -> str | None:
     except Error:
         return None
     return version
+
+
+def firefox_starts(path: str) -> str | None:
+    """The version when this browser draws a page, else None."""
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        picture = Path(folder) / "page.png"
+        start = [path, "--headless", "--no-remote", "--profile", folder, "--screenshot", str(picture), "about:blank"]
+        try:
+            for command in (start, [path, "--version"]):
+                done = subprocess.run(
+                    command,
+                    check=True,
+                    env=os.environ | {"HOME": folder},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
+                    timeout=120,
+                )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.split()[-1] if picture.exists() else None
 
 
 def announce(path: str, version: str) -> str:

@@ -1,4 +1,4 @@
-"""`make test`: every test on SQLite and in a real browser, then those with a database on PostgreSQL."""
+"""`make test`: every test on SQLite and in real browsers, then those with a database on PostgreSQL."""
 
 import os
 import subprocess
@@ -7,13 +7,13 @@ import sys
 import browser
 import postgres
 
-WITH_DATABASE = ("tests/unit", "tests/web")
+WITH_DATABASE = ("tests/unit", "tests/web", "tests/push")
 
 
 def main() -> int:
     """Run both rounds; the exit code is 1 when either failed."""
-    chromium = browser.find()
-    failed = pytest({"RUNG_CHROMIUM": chromium})
+    browsers = {"RUNG_CHROMIUM": browser.find("Chromium"), "RUNG_FIREFOX": browser.find("Firefox")}
+    failed = pytest(browsers)
     address = postgres.address()
     reason = postgres.trouble(address)
     if reason and os.environ.get("CI") == "true":

@@ -1,4 +1,4 @@
-"""The real server as a process of its own, and a Chromium the size of a phone that reports what went wrong."""
+"""The real server as a process of its own, and browsers the size of a phone that report what went wrong."""
 
 import http.client
 import itertools
@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,6 +19,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
 
 from tests.browser.acts import make_account
+from tests.browser.firefox import Firefox
+from tests.browser.push_service import PushService
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
@@ -53,10 +55,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Server:
-    """`python app.py` on a port of its own with a data folder of its own."""
+    """`python app.py` on a port of its own with a data folder of its own; `extra` are more settings."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, extra: Mapping[str, str] | None = None) -> None:
         self.data = data
+        self.extra = extra or {}
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -66,7 +69,8 @@ class Server:
     def environment(self) -> dict[str, str]:
         """The settings of the process; one proxy, so that each phone of a test has an address of its own."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("RUNG_", "DATABASE_URL"))}
-        return kept | {"RUNG_DATA": str(self.data), "RUNG_PORT": str(self.port), "RUNG_PROXIES": "1"}
+        own = {"RUNG_DATA": str(self.data), "RUNG_PORT": str(self.port), "RUNG_PROXIES": "1"}
+        return kept | own | self.extra
 
     def start(self) -> None:
         """Start, and return when it is ready to serve."""
@@ -174,13 +178,12 @@ def phone(chromium: Browser, server: Server, problems: Problems) -> Iterator[Cal
     made: list[BrowserContext] = []
 
     def make(**options: object) -> BrowserContext:
-        number = next(addresses)
         settings = PHONE | {
             "base_url": server.origin,
             "color_scheme": "light",
             "locale": "en-US",
             "timezone_id": quiet_zone(),
-            "extra_http_headers": {"X-Forwarded-For": f"10.{os.getpid() % 250}.{number // 250}.{number % 250 + 1}"},
+            "extra_http_headers": {"X-Forwarded-For": new_address()},
         }
         context = chromium.new_context(**(settings | options))
         context.set_default_timeout(20_000)
@@ -222,6 +225,29 @@ def watch(context: BrowserContext, problems: Problems) -> None:
     )
 
 
+def new_address() -> str:
+    """An address that no other phone of this run has."""
+    number = next(addresses)
+    return f"10.{os.getpid() % 250}.{number // 250}.{number % 250 + 1}"
+
+
 def quiet_zone() -> str:
-    """A zone where it is neither late nor early now, so that no test runs across midnight."""
-    return next(zone for zone in ZONES if 2 <= datetime.now(ZoneInfo(zone)).hour < 21)
+    """A zone where it is day, so that no test runs across midnight or into quiet hours."""
+    return next(zone for zone in ZONES if 9 <= datetime.now(ZoneInfo(zone)).hour < 20)
+
+
+@pytest.fixture
+def push_service() -> Iterator[PushService]:
+    """A push service for one test; a server sends to it when its RUNG_PUSH_HOSTS names the `origin`."""
+    with PushService() as service:
+        yield service
+
+
+@pytest.fixture
+def firefox(push_service: PushService, problems: Problems) -> Iterator[Firefox]:
+    """A Firefox with a new profile, on no page yet; a test says the `origin` of the server it visits."""
+    binary = os.environ.get("RUNG_FIREFOX") or shutil.which("firefox-esr") or shutil.which("firefox") or "firefox"
+    with Firefox(binary, push=push_service.websocket_url, zone=quiet_zone(), address=new_address()) as firefox:
+        yield firefox
+        for text in firefox.problems():
+            problems.note(text)
