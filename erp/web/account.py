@@ -75,28 +75,28 @@ def _enter(account: Account) -> None:
 def sign_up() -> Any:
     """Make an account, sign in on this phone, and go to its recovery codes."""
     if request.method != "POST":
-        return _sign_up_page()
+        return _sign_up_page({"next": request.args.get("next", "")})
     email, password = request.form.get("email", ""), request.form.get("password", "")
     try:
         account, codes = accounts.sign_up(db(), request.form, now())
     except Invalid as error:
-        return _sign_up_page(error)
+        return _sign_up_page({}, error)
     except Conflict:
         # Whoever knows the password may come in; to everybody else the address stays unsaid.
         db().rollback()
         known = _known(email, password)
         if known is None:
-            return _sign_up_page(Invalid({"": Problem("no_account")}))
+            return _sign_up_page({}, Invalid({"": Problem("no_account")}))
         _enter(known)
-        return see_other(url_for("practice.today"))
+        return see_other(safe_next(request.form.get("next")))
     db().commit()
     _enter(account)
     _show_codes(codes)
-    return see_other(url_for("account.codes"))
+    return see_other(url_for("account.codes", next=request.form.get("next") or None))
 
 
-def _sign_up_page(error: Invalid | None = None) -> Any:
-    return form_page("account/sign_up.html", "account/_sign_up_form.html", error, form={}, zones=zones())
+def _sign_up_page(form: dict[str, str], error: Invalid | None = None) -> Any:
+    return form_page("account/sign_up.html", "account/_sign_up_form.html", error, form=form, zones=zones())
 
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
@@ -250,7 +250,7 @@ def codes_download() -> Response:
 def codes_saved() -> BaseResponse:
     """Stop showing the codes."""
     session.pop("codes", None)
-    return see_other(url_for("practice.today"))
+    return see_other(safe_next(request.form.get("next")))
 
 
 def _show_codes(codes: list[str]) -> None:

@@ -15,6 +15,9 @@ SENTENCES = {
     "not_an_id": _("This does not belong here any more. Open the page again."),
     "not_a_date": _("Please give a date."),
     "not_a_time": _("This has no time that can be used."),
+    "not_a_clock_time": _("Please give a time, like 21:00."),
+    "not_a_push_service": _("This browser gets its notifications in a way that Rung cannot send to."),
+    "not_a_key": _("The browser gave something that cannot be used. Please try once more."),
     "not_an_email": _("This does not look like an e-mail address."),
     "not_a_zone": _("Please choose a time zone from the list."),
     "short_password": _("Please use at least %(shortest)s characters. A few words in a row work well."),
@@ -27,6 +30,12 @@ SENTENCES = {
     "plan_start": _("A plan can start today or later, within a year."),
     "pause_start": _("A pause can start up to 7 days back, or within a year."),
     "pause_end": _("Please end the pause on or after its first day, within a year."),
+    "reassurance": _(
+        "This reads like reassurance. A promise takes the doubt away for a minute, and staying with the doubt is the "
+        "exercise. Saying that it is hard, and that they can do it, helps more."
+    ),
+    "one_a_minute": _("Your last cheer has just arrived. Give it a minute to land, then send the next."),
+    "enough": _("You have sent as many cheers as one practice can hold. They know that you are there."),
 }
 
 

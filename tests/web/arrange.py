@@ -11,14 +11,17 @@ from typing import Any
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from erp.domain import cheer as cheering
 from erp.domain import event as exposure_events
 from erp.domain import ladder as ladders
 from erp.domain import plan as plans
+from erp.domain import support as supports
 from erp.domain.practice import local_day
 from erp.domain.recording import record
 from erp.storage.account import Account
 from erp.storage.db import Sessions
 from erp.storage.ladder import Step
+from erp.storage.support import Support
 from tests.web.conftest import Phone
 
 STEPS = (("look at a photo of a dog", 30), ("stand beside a dog", 70))
@@ -112,6 +115,36 @@ def a_pause(sessions: Sessions, phone: Phone, first: int = 0, last: int = 3) -> 
         pause = plans.add_pause(session, account.id, raw, day, now)
         session.commit()
         return pause.id
+
+
+def an_invitation(sessions: Sessions, client: Phone, ago: timedelta = timedelta()) -> str:
+    """The token of an open invitation of the client, made so long ago."""
+    with sessions.writing() as session:
+        made = supports.invite(session, uuid.UUID(client.account_id), datetime.now(UTC) - ago)
+        session.commit()
+        return made.token
+
+
+def a_coach(sessions: Sessions, client: Phone, coach: Phone, **shared: Any) -> uuid.UUID:
+    """Let one person coach the other; the id of the relation. `shared`: titles, suds, notes, contact, told."""
+    now = datetime.now(UTC)
+    token = an_invitation(sessions, client)
+    with sessions.writing() as session:
+        support = supports.accept(session, token, uuid.UUID(coach.account_id), now)
+        supports.share(support, {"contact": "every", "told": supports.PINGS} | shared)
+        session.commit()
+        return support.id
+
+
+def a_cheer(
+    sessions: Sessions, support: uuid.UUID, text: str = "That took courage.", ago: timedelta = timedelta()
+) -> uuid.UUID:
+    """A cheer that the supporter of a relation sent so long ago."""
+    with sessions.writing() as session:
+        raw = {"text": text, "anyway": "1"}
+        cheer = cheering.send(session, session.get_one(Support, support), raw, datetime.now(UTC) - ago)
+        session.commit()
+        return cheer.id
 
 
 def today() -> date:
