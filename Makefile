@@ -7,8 +7,8 @@ BIN := .venv/bin
 
 help:
 	@echo "make run          start Rung on http://localhost:8000"
-	@echo "make demo         fill var/demo with a client and four months of history"
-	@echo "make test         every test: SQLite, PostgreSQL where it answers, a real browser"
+	@echo "make demo         fill var/demo with a client, a coach and four months of history"
+	@echo "make test         every test: SQLite, PostgreSQL where it answers, real browsers"
 	@echo "make check        format, lint, types, the arrows between rooms, templates"
 	@echo "make format       let ruff put the code into shape"
 	@echo "make bench        what a page costs, as ratios to a bare Flask view"

@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,13 +19,13 @@ CONNECTIONS = 8
 
 
 @contextmanager
-def serving(command: Sequence[str], data: Path) -> Iterator[tuple[int, int]]:
-    """A server as a process of its own: its port and process id."""
+def serving(command: Sequence[str], data: Path, more: Mapping[str, str] | None = None) -> Iterator[tuple[int, int]]:
+    """A server as a process of its own, with more settings where they are given: its port and process id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RUNG_", "DATABASE_URL"))}
-    environment = kept | {"RUNG_DATA": str(data), "RUNG_PORT": str(port)}
+    environment = kept | {"RUNG_DATA": str(data), "RUNG_PORT": str(port), **(more or {})}
     with (data / "server.log").open("ab") as log:
         process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:

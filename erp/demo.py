@@ -1,4 +1,4 @@
-"""`make demo`: a database with one client and four months of believable history, made through the real verbs."""
+"""`make demo`: a client with four months of believable history and a coach who cheers, made through the real verbs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from erp.domain import account as accounts
+from erp.domain import cheer as cheers
 from erp.domain import ladder as ladders
 from erp.domain import plan as plans
+from erp.domain import support as supports
+from erp.domain.delivery import hand_out
 from erp.domain.event import NewEvent
 from erp.domain.recording import record
 from erp.settings import BadSetting, Settings
@@ -26,8 +29,10 @@ from erp.storage.account import Account
 from erp.storage.db import Sessions, box, open_engine
 from erp.storage.ladder import Step
 from erp.storage.migrating import migrate
+from erp.storage.support import Support
 
 EMAIL = "robin@rung.example"
+COACH_EMAIL = "sam@rung.example"
 PASSWORD = "one rung at a time"  # noqa: S105  (printed on purpose: it opens a made-up history)
 ZONE = "Europe/Lisbon"
 DAYS = 122
@@ -58,13 +63,22 @@ LEARNINGS = (
 PREDICTIONS = ("I will not be able to stand it", "It will get worse and worse", "Something bad will happen")
 
 
+WORDS = (
+    *cheers.PHRASES.values(),
+    "I saw your ping on the bus and smiled all the way home!",
+    "You went back to it after a bad day. That counts double for me.",
+)
+COACH_SINCE_DAY = 75
+
+
 @dataclass
 class History:
-    """The client and the dice that decide what happened on each day."""
+    """The client, the coach once there is one, and the dice that decide what happened on each day."""
 
     session: Session
     account: Account
     dice: random.Random
+    support: Support | None = None
 
     def practise(self, step: Step, day: date, minutes: int, planned: int, progress: float) -> None:
         """One exposure on a day: `progress` 0–1 is how far the client has come with the step."""
@@ -73,6 +87,14 @@ class History:
         events = list(self._events(step, start, minutes, planned, progress))
         end = start + timedelta(minutes=minutes, seconds=40)
         record(self.session, self.account.id, events, end, end)
+        if self.support is not None and self.dice.random() < 0.6:
+            self._cheer(end - timedelta(minutes=self.dice.randrange(2, minutes)))
+
+    def _cheer(self, at: datetime) -> None:
+        assert self.support is not None
+        cheer = cheers.send(self.session, self.support, {"text": self.dice.choice(WORDS)}, at)
+        if self.dice.random() < 0.5:
+            cheers.heart(cheer, at + timedelta(minutes=20))
 
     def _events(self, step: Step, start: datetime, minutes: int, planned: int, progress: float) -> Iterator[NewEvent]:
         exposure = uuid7()
@@ -132,10 +154,24 @@ def fill(session: Session, now: datetime) -> None:
     for day_number in range(DAYS):
         day = first + timedelta(days=day_number)
         at = datetime.combine(day, time(9), zone).astimezone(UTC)
+        if day_number == COACH_SINCE_DAY:
+            history.support = _coach(session, account, at)
         _change_plans(session, account.id, day_number, day, at)
         _live_through(history, steps, day_number, day)
         _climb(steps, day_number, at)
     _pause(session, account.id, today + timedelta(days=12), today + timedelta(days=15), today, now)
+    # Nobody has a device here: what the coach would have heard then is settled, not left for the worker.
+    while hand_out(session, now):
+        pass
+
+
+def _coach(session: Session, account: Account, now: datetime) -> Support:
+    """A friend accepts the client's invitation, and is shown the titles of the steps."""
+    person = {"email": COACH_EMAIL, "password": PASSWORD, "display_name": "Sam", "time_zone": ZONE}
+    coach, _codes = accounts.sign_up(session, person, now)
+    support = supports.accept(session, supports.invite(session, account.id, now).token, coach.id, now)
+    supports.share(support, {"titles": "1", "contact": "every", "told": supports.PINGS})
+    return support
 
 
 def _ladder(
@@ -207,7 +243,10 @@ def main() -> int:
     with Sessions(open_engine(settings.database_url)).writing() as session:
         fill(session, datetime.now(UTC))
         session.commit()
-    print(f"\nThe demo is in var/demo. Start it:   RUNG_DATA=var/demo make run\nSign in as {EMAIL} with: {PASSWORD}\n")
+    print(
+        "\nThe demo is in var/demo. Start it:   RUNG_DATA=var/demo make run\n"
+        f"Sign in as {EMAIL}, or as the coach {COACH_EMAIL}, with: {PASSWORD}\n"
+    )
     return 0
 
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from uuid6 import uuid7
 
 from erp import demo
@@ -31,26 +31,17 @@ COLOURS = 128
 
 def main() -> None:
     """Take every picture, in light and in dark."""
-    chromium = find()
+    chromium = find("Chromium")
     PICTURES.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         for scheme, ending in (("light", ""), ("dark", "-dark")):
             # What one round practises would show in the next, so each has a demo of its own.
             with tempfile.TemporaryDirectory(prefix="rung-screenshots-") as folder, served(Path(folder)) as origin:
-                context = browser.new_context(
-                    base_url=origin,
-                    viewport={"width": 390, "height": 844},
-                    device_scale_factor=2,
-                    is_mobile=True,
-                    has_touch=True,
-                    color_scheme=scheme,
-                    reduced_motion="reduce",
-                    locale="en-GB",
-                    timezone_id=demo.ZONE,
-                )
-                take_all(context, ending)
-                context.close()
+                client, coach = (a_phone(browser, origin, scheme) for _ in range(2))
+                take_all(client, coach, ending)
+                client.close()
+                coach.close()
         browser.close()
 
 
@@ -94,26 +85,56 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     sys.exit("The server for the screenshots did not start.")
 
 
-def take_all(context: BrowserContext, ending: str) -> None:
-    """Sign in and go through the screens that the README shows."""
+def a_phone(browser: Browser, origin: str, scheme: str) -> BrowserContext:
+    """A phone of 390 × 844 where the demo's people live."""
+    return browser.new_context(
+        base_url=origin,
+        viewport={"width": 390, "height": 844},
+        device_scale_factor=2,
+        is_mobile=True,
+        has_touch=True,
+        color_scheme=scheme,
+        reduced_motion="reduce",
+        locale="en-GB",
+        timezone_id=demo.ZONE,
+    )
+
+
+def sign_in(context: BrowserContext, email: str) -> Page:
+    """A page of somebody who signed in."""
     page = context.new_page()
     page.goto("/sign-in")
-    page.locator("input[name=email]").fill(demo.EMAIL)
+    page.locator("input[name=email]").fill(email)
     page.locator("input[name=password]").fill(demo.PASSWORD)
     page.locator("main form button:not([type=button])").last.tap()
     page.wait_for_url("**/today")
+    return page
+
+
+def take_all(client: BrowserContext, coach: BrowserContext, ending: str) -> None:
+    """Sign in as both and go through the screens that the README shows."""
+    page, beside = sign_in(client, demo.EMAIL), sign_in(coach, demo.COACH_EMAIL)
     take(page, f"today{ending}")
     page.goto("/ladder")
     take(page, f"ladder{ending}")
     page.goto("/calendar")
     take(page, f"calendar{ending}")
+    page.goto("/people")
+    page.get_by_role("link", name="Sam").tap()
+    take(page, f"supporter{ending}")
     page.goto("/practice")
     page.locator("practice-page[data-ready]").wait_for(state="attached")
     take(page, f"before{ending}")
     exposure = begin_a_while_ago(page)
+    beside.goto("/people")
+    take(beside, f"people{ending}")
+    beside.locator("article.client h2 a").tap()
+    beside.get_by_role("button", name="Still with you").tap()
+    beside.get_by_text("Your cheers").wait_for()
     page.goto(f"/exposures/{exposure}")
-    page.locator("practice-page[data-ready]").wait_for(state="attached")
+    page.locator("[data-part=cheer]:not([hidden])").wait_for()
     take(page, f"running{ending}")
+    take(beside, f"coach{ending}")
     page.get_by_role("button", name="Finish", exact=True).tap()
     page.locator("[data-section=after]").get_by_role("button", name="Save").tap()
     page.locator("#summary:not([data-basic])").wait_for()
