@@ -147,14 +147,19 @@ def _matches(hash_: str, password: str) -> bool:
         return False
 
 
-def change_password(session: Session, account: Account, raw: Mapping[str, Any]) -> None:
-    """Set a new password after checking the current one; every other device is signed out. Raises Invalid."""
+def change_password(
+    session: Session, account: Account, raw: Mapping[str, Any], *, here: uuid.UUID | None = None
+) -> None:
+    """Set a new password after checking the current one; every other device is signed out. Raises Invalid.
+
+    `here` is the device that stays signed in, and so goes on being notified.
+    """
     fields = Fields(raw)
     _check_current(fields, account)
     password = _new_password(fields, account.email)
     fields.check()
     account.password_hash = _hasher.hash(password)
-    sign_out_everywhere(account)
+    sign_out_everywhere(session, account, but=here)
 
 
 def check_current(account: Account, raw: Mapping[str, Any]) -> None:
@@ -169,9 +174,10 @@ def _check_current(fields: Fields, account: Account) -> None:
         fields.wrong("current", "wrong_password")
 
 
-def sign_out_everywhere(account: Account) -> None:
-    """Make every session cookie that is out there worthless."""
+def sign_out_everywhere(session: Session, account: Account, *, but: uuid.UUID | None = None) -> None:
+    """Make every session cookie that is out there worthless, and notify no device any more but the one named."""
     account.session_epoch += 1
+    session.execute(delete(Device).where(Device.account_id == account.id, Device.id != (but or uuid.UUID(int=0))))
 
 
 def recover(session: Session, raw: Mapping[str, Any], now: datetime) -> Account:
@@ -200,7 +206,7 @@ def recover(session: Session, raw: Mapping[str, Any], now: datetime) -> Account:
         .values(used_at=now)
     )
     account.password_hash = _hasher.hash(password)
-    sign_out_everywhere(account)
+    sign_out_everywhere(session, account)
     return account
 
 

@@ -181,6 +181,11 @@ def by_htmx() -> bool:
     return bool(htmx_request.htmx)
 
 
+def wake(at: datetime | None = None) -> None:
+    """Let the worker look at what is due: now, after a commit that added something, or at a moment to come."""
+    current_app.extensions["rung.wake"](at)
+
+
 def see_other(url: str) -> BaseResponse:
     """Send the person to another page after a POST: by 303, or by a header where htmx asked."""
     if by_htmx():

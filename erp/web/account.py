@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -190,22 +191,22 @@ def zone() -> Any:
 @limited_place
 def password() -> Any:
     """Set a new password; stay signed in here, sign out everywhere else."""
+    kept = {name: session[name] for name in ("codes", "device") if name in session}
+    here = uuid.UUID(kept["device"]) if "device" in kept else None
     try:
-        accounts.change_password(db(), _account(), request.form)
+        accounts.change_password(db(), _account(), request.form, here=here)
     except Invalid as error:
         return _account_page("account/_password_form.html", error)
     db().commit()
-    codes = session.get("codes")
     _enter(_account())
-    if codes:
-        session["codes"] = codes
+    session.update(kept)
     return see_other(url_for("account.account", saved=1))
 
 
 @blueprint.post("/account/sign-out-everywhere")
 def sign_out_everywhere() -> BaseResponse:
     """Sign out on every device, this one included."""
-    accounts.sign_out_everywhere(_account())
+    accounts.sign_out_everywhere(db(), _account())
     db().commit()
     return sign_out()
 

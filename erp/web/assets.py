@@ -48,11 +48,12 @@ def _always(_path: str, _url: str) -> bool:
     return True
 
 
-def _add_headers(headers: Headers, _path: str, _url: str) -> None:
+def _add_headers(headers: Headers, path: str, _url: str) -> None:
     headers["X-Content-Type-Options"] = "nosniff"
-    # For a file that is opened alone: a drawing may hold scripts.
-    headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    # For a drawing that is opened alone: it may hold scripts. Elsewhere it would be bytes that say nothing.
+    if path.endswith(".svg"):
+        headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
 
 
 def _files(source: Path) -> list[Path]:

@@ -13,17 +13,20 @@ from flask import Blueprint, Response, abort, jsonify, redirect, render_template
 from uuid6 import uuid7
 from werkzeug.wrappers import Response as BaseResponse
 
+from erp.domain.cheer import cheers_of
 from erp.domain.errors import Invalid, NotFound
 from erp.domain.event import NewEvent, parse
 from erp.domain.exposure import Happening, exposure_if_known, exposure_of, fold, happenings_of, running_of, view_of
 from erp.domain.fields import Fields
 from erp.domain.ladder import next_step, step_of
 from erp.domain.ladder import view_of as step_view
+from erp.domain.notification import look_away
 from erp.domain.practice import plan_on, practice_of
 from erp.domain.recording import record
+from erp.domain.support import has_supporters
 from erp.storage.exposure import Exposure
 from erp.storage.ladder import Step
-from erp.web import db, me, now, see_other, today
+from erp.web import db, me, now, see_other, today, wake
 from erp.web.problems import sentences
 
 blueprint = Blueprint("exposure", __name__)
@@ -78,13 +81,14 @@ def _page(
         "exposure/practice.html",
         step=step_view(step),
         exposure=view,
-        record=_record(step.id, shown, events),
+        record=_record(step.id, shown, events, _cheers(shown) if shown and state.phase == "running" else []),
         running=running if running and running.id != shown else None,
         account=me(),
         plan=plan_on(db(), me().id, today()),
         errors=errors or {},
         form=request.form,
         paused=state.paused_at is not None,
+        supporters=state.phase in ("before", "running") and has_supporters(db(), me().id),
         late=bool(view and view.finished_at and now() - view.finished_at > FORGOTTEN_AFTER),
         asked=request.args.get("minutes", type=int),
         **(_after(found) if view and view.phase == "done" else {}),
@@ -99,7 +103,9 @@ def _after(found: Exposure | None) -> dict[str, Any]:
     return {"day": loaded.between(found.local_date, found.local_date)[0], "totals": loaded.totals()}
 
 
-def _record(step_id: uuid.UUID, exposure_id: uuid.UUID | None, events: list[Happening]) -> dict[str, Any]:
+def _record(
+    step_id: uuid.UUID, exposure_id: uuid.UUID | None, events: list[Happening], cheers: list[dict[str, Any]]
+) -> dict[str, Any]:
     return {
         "exposure": exposure_id,
         "step": step_id,
@@ -107,7 +113,15 @@ def _record(step_id: uuid.UUID, exposure_id: uuid.UUID | None, events: list[Happ
         "zone": me().time_zone,
         "now": _stamp(now()),
         "events": [_written(event) for event in events],
+        "cheers": cheers,
     }
+
+
+def _cheers(exposure_id: uuid.UUID) -> list[dict[str, Any]]:
+    return [
+        {"id": each.id, "name": each.name, "text": each.text, "at": _stamp(each.sent_at), "hearted": each.hearted}
+        for each in cheers_of(db(), me().id, exposure_id)
+    ]
 
 
 def _written(event: Happening) -> dict[str, Any]:
@@ -120,16 +134,27 @@ def _stamp(moment: datetime) -> str:
 
 @blueprint.get("/exposures/<uuid:exposure_id>/record")
 def record_(exposure_id: uuid.UUID) -> Response:
-    """Tell the events of an exposure; 304 where nothing is new."""
+    """Tell the events of an exposure and its cheers; 304 where nothing is new."""
     found = exposure_of(db(), me().id, exposure_id)
     if found.step_id is None:
         raise NotFound
-    written = _record(found.step_id, found.id, happenings_of(db(), me().id, found.id))
+    written = _record(found.step_id, found.id, happenings_of(db(), me().id, found.id), _cheers(found.id))
     answer = jsonify(written)
-    seen = json.dumps([str(event["id"]) for event in written["events"]])
+    known = [event["id"] for event in written["events"]], [(one["id"], one["hearted"]) for one in written["cheers"]]
+    seen = json.dumps(known, default=str)
     answer.set_etag(hashlib.sha256(seen.encode()).hexdigest()[:20])
     answer.make_conditional(request)
     return answer
+
+
+@blueprint.post("/exposures/<uuid:exposure_id>/away")
+def away(exposure_id: uuid.UUID) -> Response:
+    """Note that the phone was put away in an exposure (`away` is 1), or taken up again: its signals are pushed then."""
+    due = look_away(db(), me().id, exposure_id, request.form.get("away") == "1", now())
+    db().commit()
+    if due:
+        wake(due)
+    return Response(status=204)
 
 
 @blueprint.get("/exposures/<uuid:exposure_id>/summary")
@@ -165,6 +190,8 @@ def _take_batch() -> Any:
     sent_at = Fields(batch).moment("sent_at") or now()
     receipt = record(db(), me().id, good, sent_at, now())
     db().commit()
+    if receipt.told:
+        wake()
     refused += [_refusal(str(event_id), error) for event_id, error in receipt.refused.items()]
     return jsonify(
         account=me().id,
@@ -196,6 +223,8 @@ def _take_form() -> Any:
     except Invalid as error:
         return _form_again(raw, sentences(error))
     db().commit()
+    if receipt.told:
+        wake()
     return see_other(url_for("exposure.exposure", exposure_id=event.exposure_id))
 
 

@@ -14,10 +14,12 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from erp.domain import plan as plans
+from erp.domain.cheer import CheerView, cheers_on, cheers_since
 from erp.domain.errors import Invalid
 from erp.domain.exposure import exposures_on, running_of
 from erp.domain.ladder import has_ladder, next_step
-from erp.domain.practice import DayView, PlanView, Practice, monday_of, practice_of
+from erp.domain.practice import ONE_DAY, DayView, PlanView, Practice, local_day, monday_of, practice_of
+from erp.domain.support import supports_anybody
 from erp.web import by_htmx, db, me, now, see_other, today
 from erp.web.formats import language
 from erp.web.problems import sentences
@@ -27,6 +29,7 @@ blueprint = Blueprint("practice", __name__)
 EARLIEST_YEAR, LATEST_YEAR = 2000, 2100
 SUGGESTED_MINUTES = 20
 SUGGESTED_DAYS = 5
+CHEERS_SHOWN = 3
 
 
 @blueprint.app_template_global()
@@ -50,6 +53,7 @@ def today_page() -> str:
     week = practice.between(monday, monday + timedelta(days=6))
     current = week[day.weekday()]
     step = next_step(db(), me().id)
+    climbs = step is not None or has_ladder(db(), me().id)
     return render_template(
         "practice/today.html",
         today=current,
@@ -57,10 +61,19 @@ def today_page() -> str:
         week=week,
         totals=practice.totals(),
         step=step,
-        has_ladder=step is not None or has_ladder(db(), me().id),
+        has_ladder=climbs,
+        cheers_others=not climbs and supports_anybody(db(), me().id),
+        cheers=_latest_cheers(day),
         running=running_of(db(), me().id, now()),
         plan=practice.facts.plan_on(day),
     )
+
+
+def _latest_cheers(day: date) -> list[tuple[bool, list[CheerView]]]:
+    """The newest cheers of the day, and of the day before (True), each newest first."""
+    newest = cheers_since(db(), me().id, day - ONE_DAY)[: -CHEERS_SHOWN - 1 : -1]
+    of_today = [each for each in newest if local_day(each.sent_at, me().time_zone) == day]
+    return [(False, of_today), (True, [each for each in newest if each not in of_today])]
 
 
 def _headline(day: DayView) -> str:
@@ -220,4 +233,9 @@ def day(day: str) -> str:
     _month(chosen.year, chosen.month)
     practice = practice_of(db(), me().id, today(), chosen, chosen)
     page = "practice/_day.html" if by_htmx() else "practice/day.html"
-    return render_template(page, day=practice.between(chosen, chosen)[0], exposures=exposures_on(db(), me().id, chosen))
+    return render_template(
+        page,
+        day=practice.between(chosen, chosen)[0],
+        exposures=exposures_on(db(), me().id, chosen),
+        cheers=cheers_on(db(), me().id, chosen),
+    )

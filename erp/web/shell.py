@@ -16,7 +16,7 @@ from erp.web.formats import language
 
 blueprint = Blueprint("shell", __name__)
 
-PRACTICE = ("practice", "fold", "record", "timer", "senses", "curve", "draft", "uuid7", "slider")
+PRACTICE = ("practice", "fold", "record", "timer", "senses", "curve", "draft", "uuid7", "slider", "cheers")
 # What every page needs, and the practice page on top: it must open at once, wherever the person stands.
 SHELL = (
     "css/app.css",
@@ -114,7 +114,9 @@ def alive() -> Response:
 @blueprint.get("/readyz")
 @public
 def ready() -> Response:
-    """Say whether the database answers and has the tables that this code knows."""
+    """Say whether the database answers with the tables that this code knows, and whether a worker is at work."""
     if not is_current(current_app.extensions["rung.sessions"].engine):
         return Response("database\n", 503, mimetype="text/plain")
+    if not current_app.extensions["rung.jobs"].seen():
+        return Response("worker\n", 503, mimetype="text/plain")
     return Response("ok\n", mimetype="text/plain")

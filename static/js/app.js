@@ -1,4 +1,5 @@
-// On every page: the service worker and its quiet notices, the offline mark, the time zone, the outbox.
+// On every page: the service worker and its quiet notices, the offline mark, the time zone, the outbox. Notifications
+// have a file of their own, which only browsers that allow them fetch.
 
 import "./outbox.js";
 
@@ -45,6 +46,10 @@ document.addEventListener("submit", (event) => {
 });
 
 if ("serviceWorker" in navigator) watchVersions().catch(() => {});
+
+if (window.Notification?.permission === "granted" && !("keeps" in root.dataset)) {
+  import("./push.js").then(({ refresh }) => refresh(), () => {});
+}
 
 /** Offer the phone's zone when its clock differs from the account's, now or half a year from now. */
 function compareZones() {

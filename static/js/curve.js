@@ -1,11 +1,14 @@
 // Draws SUDS over time. On the running page small, with the time still planned as dashes and the numbers below;
 // in the summary as the server draws it (macros.html, curve).
 
+import { clock } from "./timer.js";
+
 const SMALL = { width: 340, height: 96, left: 8, right: 332, zero: 68, scale: 0.58 };
 const LARGE = { width: 320, height: 128, left: 8, right: 288, zero: 112, scale: 0.96 };
 const ROOM = 24; // what a number needs beside another
 
-export function drawCurve(svg, curve, seconds, planned, large) {
+/** `label` is what the drawing is called, with {ratings}. */
+export function drawCurve(svg, { curve, seconds, planned }, label, large) {
   const { width, height, left, right, zero, scale } = large ? LARGE : SMALL;
   const span = Math.max(planned, seconds, 1);
   const points = curve.map(([second, suds]) => [left + (second / span) * (right - left), zero - suds * scale, suds]);
@@ -29,6 +32,8 @@ export function drawCurve(svg, curve, seconds, planned, large) {
   }
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.replaceChildren(...parts);
+  const ratings = curve.map(([second, suds]) => `${suds} (${clock(second)})`);
+  svg.setAttribute("aria-label", label.replace("{ratings}", ratings.join(", ")));
 }
 
 function shape(name, attributes, text = "") {

@@ -1,17 +1,17 @@
 // <practice-page>: before, running, after and summary of one exposure on one page. Every tap is an event: kept in
 // memory and in the outbox, folded, shown. Nothing here waits for the network.
 
+import { Cheers, pushed } from "./cheers.js";
 import { dot, drawCurve } from "./curve.js";
 import { Draft, read, recall, remember, slide } from "./draft.js";
 import { fold } from "./fold.js";
 import { flush, outbox, put, waiting } from "./outbox.js";
-import { eventsOf, pageArrived, Record } from "./record.js";
-import { allowSound, buzz, chime, keepAwake } from "./senses.js";
+import { cheersOf, eventsOf, pageArrived, Record } from "./record.js";
+import { allowSound, keepAwake, Voice } from "./senses.js";
 import { clock, dueCheckIn, minutes, Timer } from "./timer.js";
 import { uuid7 } from "./uuid7.js";
 
 const SHAKE = 300; // ms within which a second tap on the same button is the same tap
-const FRESH = 15_000; // ms after which a missed signal is shown, not sounded
 const FORGOTTEN = 30 * 60_000; // ms without a sign of life past the planned end
 const ASKING = 4_000; // ms that the end waits for the record
 const TYPED = ["prediction", "likelihood", "response"];
@@ -21,7 +21,6 @@ class PracticePage extends HTMLElement {
   events = new Map();
   parts = {};
   taps = {};
-  spoken = [];
   rung = 0;
   state = fold([]);
 
@@ -34,6 +33,10 @@ class PracticePage extends HTMLElement {
     this.timer = new Timer(() => this.look());
     for (const part of this.querySelectorAll("[data-part]")) this.parts[part.dataset.part] = part;
     this.sheet = this.querySelector("dialog");
+    // What lies outside an open dialog is silent.
+    this.voice = new Voice(() => this.parts[this.sheet.open ? "aloud" : "live"], this.dataset);
+    this.cheers = new Cheers(this, this.parts.cheer, (text) => this.voice.say(text));
+    this.cheers.heard(cheersOf(record, pageArrived()), false);
     this.merge(eventsOf(record, pageArrived()));
     this.drafts = { started: new Draft(this.form("started"), TYPED), noted: new Draft(this.form("noted")) };
     this.follow();
@@ -44,6 +47,7 @@ class PracticePage extends HTMLElement {
     await this.opened;
     this.look(true);
     this.dataset.ready = "";
+    this.away();
     if (this.dataset.phase === "before") this.offerOther();
   }
 
@@ -69,8 +73,10 @@ class PracticePage extends HTMLElement {
     });
     const back = () => {
       this.look(!document.hidden);
+      this.away();
       if (!document.hidden && /running|after/.test(this.dataset.phase)) this.record.ask();
     };
+    this.cheers.listen(() => this.record.ask());
     document.addEventListener("visibilitychange", back);
     addEventListener("pageshow", ({ persisted }) => persisted && back());
     this.tabs = "BroadcastChannel" in window ? new BroadcastChannel("rung-practice") : null;
@@ -94,10 +100,19 @@ class PracticePage extends HTMLElement {
     this.look();
   }
 
+  /** Where nobody looks, the server sends the check-ins and the end to this phone. */
+  away() {
+    if (this.dataset.phase === "running" && pushed(account)) this.record.away(document.hidden);
+  }
+
   /** From now on this page is about `this.exposure`, where there is one. */
   follow() {
     this.url = this.dataset.exposures + this.exposure;
-    this.record = new Record(`${this.url}/record`, account, (events) => this.hear(events));
+    this.record?.poll(0);
+    this.record = new Record(this.url, account, (events, cheers) => {
+      this.cheers.heard(cheers, true);
+      this.hear(events);
+    });
     this.drafts.started.key = `${account}:${this.step}`;
     this.drafts.noted.key = this.exposure ? `${account}:${this.exposure}` : null;
   }
@@ -115,11 +130,11 @@ class PracticePage extends HTMLElement {
     } else if (kind === "checked_in") {
       this.sheet.close();
       this.emit(kind, { suds: data.rating });
-      this.say(this.dataset.sayNoted.replace("{suds}", data.rating));
+      this.voice.say(this.dataset.sayNoted.replace("{suds}", data.rating));
     } else {
       this.emit(kind, data);
-      if (part) this.say(part.textContent);
-      if (kind === "extended") this.sayLeft(this.state.planned - this.state.seconds);
+      if (part) this.voice.say(part.textContent);
+      if (kind === "extended") this.voice.sayLeft(this.state.planned - this.state.seconds);
     }
   }
 
@@ -130,7 +145,7 @@ class PracticePage extends HTMLElement {
     this.follow();
     history.replaceState(null, "", `${this.url}?step=${this.step}`);
     this.emit("started", data);
-    this.say(this.dataset.sayStart.replace("{time}", minutes(this.state.planned)));
+    this.voice.say(this.dataset.sayStart.replace("{time}", minutes(this.state.planned)));
   }
 
   /** Keep one event, show what follows from it, and let it travel. */
@@ -191,7 +206,7 @@ class PracticePage extends HTMLElement {
   ring({ ends }) {
     if (this.rang === ends) return;
     this.rang = ends;
-    this.signal(this.dataset.sayEnd, Date.now() - ends);
+    this.voice.signal(this.dataset.sayEnd, Date.now() - ends);
   }
 
   /** Move to the section of the state's phase, once. */
@@ -199,7 +214,7 @@ class PracticePage extends HTMLElement {
     const { phase } = state;
     const was = this.dataset.phase;
     keepAwake(phase === "running" && !state.paused);
-    this.record.poll(phase === "running");
+    this.record.poll(phase === "running" ? this.cheers.pause : 0);
     if (phase !== "running") this.timer.stop();
     if (phase === "after" && this.about !== state.finished) this.prepareNote(state);
     const late = phase === "after" && Date.now() - state.finished > FORGOTTEN;
@@ -217,11 +232,12 @@ class PracticePage extends HTMLElement {
     const byTime = rule === "time"; // then it finishes there: no time past the end is shown
     const left = byTime ? Math.max(state.planned - state.seconds, 0) : state.planned - state.seconds;
     const due = dueCheckIn(state, every * 60_000, byTime);
-    if (due > this.rung) this.signal(this.dataset.sayCheckIn, state.elapsed - due * every * 60_000);
+    if (due > this.rung) this.voice.signal(this.dataset.sayCheckIn, state.elapsed - due * every * 60_000);
     this.over = left <= 0 && !byTime;
     if (this.over) this.ring(state);
     this.rung = Math.max(due, this.rung);
-    this.sayMinutes(left);
+    this.voice.sayMinutes(left);
+    this.cheers.look();
     this.turn(state.paused);
     this.toggleAttribute("data-due", due > 0);
     this.draw(state, left, due);
@@ -233,7 +249,7 @@ class PracticePage extends HTMLElement {
     if (paused === this.hasAttribute("data-paused")) return;
     const held = document.activeElement.closest(".when-paused, .when-counting");
     this.toggleAttribute("data-paused", paused);
-    this.say(paused ? this.dataset.textPaused : this.dataset.sayOn);
+    this.voice.say(paused ? this.dataset.textPaused : this.dataset.sayOn);
     if (held) this.form(paused ? "resumed" : "paused").querySelector("button").focus();
   }
 
@@ -246,7 +262,8 @@ class PracticePage extends HTMLElement {
     for (const [kind, count] of [["resisted", state.resisted], ["ritual", state.rituals]]) {
       parts[kind].textContent = parts[kind].dataset.name + (count ? `\u00a0·\u00a0${count}` : "");
     }
-    let message = state.seconds < 120 && state.checked === null ? dataset.textStill : "";
+    const fresh = state.seconds < 120 && state.checked === null && parts.cheer.hidden;
+    let message = fresh ? dataset.textStill : "";
     if (left <= 0) message = over ? dataset.textEnd : dataset.sayEnd;
     if (due) message = dataset.sayCheckIn;
     if (state.paused) message = dataset.textPaused;
@@ -255,44 +272,10 @@ class PracticePage extends HTMLElement {
     const drawn = JSON.stringify([state.curve, state.planned, over && state.seconds]);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
-    this.trace(parts.curve, state);
+    drawCurve(parts.curve, state, dataset.textCurve);
     const span = Math.max(state.planned, state.seconds);
     const made = state.curve.filter(([second]) => second);
     parts.dots.replaceChildren(...made.map(([second]) => dot(second / span)));
-  }
-
-  trace(svg, { curve, seconds, planned }, large) {
-    drawCurve(svg, curve, seconds, large ? 0 : planned, large);
-    const points = curve.map(([second, suds]) => `${suds} (${clock(second)})`);
-    svg.setAttribute("aria-label", this.dataset.textCurve.replace("{ratings}", points.join(", ")));
-  }
-
-  /** A check-in or the end has come: seen always, heard and felt when it is not long ago. */
-  signal(text, ago) {
-    this.say(text);
-    if (ago > FRESH) return;
-    if (this.dataset.sound === "on") chime();
-    if (this.dataset.vibration === "on") buzz();
-  }
-
-  /** To those who listen; what lies outside an open dialog is silent. */
-  say(text) {
-    this.spoken.push(text.trim());
-    clearTimeout(this.speech);
-    this.speech = setTimeout(() => {
-      this.parts[this.sheet.open ? "aloud" : "live"].textContent = this.spoken.splice(0).join(". ");
-    }, 50);
-  }
-
-  /** Aloud every five minutes, near the end every minute. */
-  sayMinutes(left) {
-    const minute = Math.ceil(left / 60);
-    if (minute < this.minute && (minute < 5 || minute % 5 === 0)) this.sayLeft(left);
-    this.minute = minute;
-  }
-
-  sayLeft(left) {
-    if (left > 0) this.say(this.dataset.textLeft.replace("{time}", minutes(Math.ceil(left / 60) * 60)));
   }
 
   prepareNote(state) {
@@ -318,7 +301,7 @@ class PracticePage extends HTMLElement {
   /** What the phone knows by itself, until the server's fragment takes its place. */
   summarise(state) {
     this.parts["done-minutes"].textContent = this.practised(state);
-    this.trace(this.parts["done-curve"], state, true);
+    drawCurve(this.parts["done-curve"], { ...state, planned: 0 }, this.dataset.textCurve, true);
     this.fetchSummary();
   }
 
@@ -335,7 +318,7 @@ class PracticePage extends HTMLElement {
     const known = recall();
     if (known?.account !== account) return;
     const events = (await waiting()).filter((event) => event.exposure === known.id);
-    const url = `${this.dataset.exposures}${known.id}/record`;
+    const url = this.dataset.exposures + known.id;
     await new Record(url, account, (more) => events.push(...more)).ask();
     if (fold(events, Date.now()).phase === "running") this.showOther(known.id, known.step);
     else if (events.length) remember(false, known);

@@ -3,13 +3,18 @@
 import { isJson } from "./outbox.js";
 
 const SKEW = 120_000; // below this the server takes the device's clock as it is, and so does the page
-const PAUSE = 5_000;
 
 /** The record's events with times as this device's clock would have stamped them. */
 export function eventsOf(record, arrived) {
   const ahead = arrived - Date.parse(record.now);
   if (Math.abs(ahead) <= SKEW) return record.events;
   return record.events.map((event) => ({ ...event, at: new Date(Date.parse(event.at) + ahead).toISOString() }));
+}
+
+/** The record's cheers, first to last, with their time on this device's clock, in ms. */
+export function cheersOf(record, arrived) {
+  const ahead = arrived - Date.parse(record.now);
+  return (record.cheers ?? []).map((cheer) => ({ ...cheer, at: Date.parse(cheer.at) + ahead }));
 }
 
 /** When the page itself came from the server, in this device's time. */
@@ -21,13 +26,15 @@ export function pageArrived() {
 export class Record {
   #etag = null;
   #timer;
+  #pause = 0;
 
+  /** `url` is the exposure's; `heard` takes its events and its cheers. */
   constructor(url, account, heard) {
     Object.assign(this, { url, account, heard });
   }
 
   /**
-   * Ask once; tells `heard` about the events, unless nothing changed or nobody answered as we would.
+   * Ask once; tells `heard`, unless nothing changed or nobody answered as we would.
    * Says whether all that the server knows is known here now.
    */
   async ask(patience = 10_000) {
@@ -35,22 +42,30 @@ export class Record {
     if (this.#etag) headers["If-None-Match"] = this.#etag;
     try {
       const signal = AbortSignal.timeout(patience);
-      const response = await fetch(this.url, { headers, signal, cache: "no-store", redirect: "error" });
+      const response = await fetch(`${this.url}/record`, { headers, signal, cache: "no-store", redirect: "error" });
       if (response.status === 304 && this.#etag) return true;
       if (response.status !== 200 || !isJson(response)) return false;
       const record = await response.json();
       if (record.account !== this.account) return false;
       this.#etag = response.headers.get("ETag");
-      this.heard(eventsOf(record, Date.now()));
+      this.heard(eventsOf(record, Date.now()), cheersOf(record, Date.now()));
       return true;
     } catch {
       return false; // No network: the next round tries again.
     }
   }
 
-  poll(on) {
-    if (on === Boolean(this.#timer)) return;
+  /** Ask every so many ms, 0 for never. */
+  poll(pause) {
+    if (pause === this.#pause) return;
+    this.#pause = pause;
     clearInterval(this.#timer);
-    this.#timer = on ? setInterval(() => document.hidden || this.ask(), PAUSE) : undefined;
+    if (pause) this.#timer = setInterval(() => document.hidden || this.ask(), pause);
+  }
+
+  /** The phone is put away, or taken up again. Whether the server heard it changes nothing here. */
+  away(gone) {
+    const body = new URLSearchParams({ away: gone ? "1" : "0" });
+    fetch(`${this.url}/away`, { method: "POST", body, keepalive: true }).catch(() => {});
   }
 }

@@ -1,5 +1,9 @@
-// What reaches a person whose eyes are elsewhere: a soft bell, a short buzz, a screen that stays on.
+// What reaches a person whose eyes are elsewhere: a voice, a soft bell, a short buzz, a screen that stays on.
 // All best effort: a locked phone may stay silent, and a refused wake lock is normal.
+
+import { minutes } from "./timer.js";
+
+const FRESH = 15_000; // ms after which a missed signal is shown, not sounded
 
 let context;
 
@@ -70,3 +74,42 @@ function drop() {
 
 // The lock is lost whenever the page is hidden.
 document.addEventListener("visibilitychange", () => wanted && hold());
+
+/** Speaks to those who listen, through the live region that is there at the time. */
+export class Voice {
+  #texts = [];
+  #timer;
+  #minute;
+
+  /** `settings`: how the time that is left is said, and whether sound and vibration are wanted. */
+  constructor(region, settings) {
+    Object.assign(this, { region, settings });
+  }
+
+  say(text) {
+    this.#texts.push(text.trim());
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.region().textContent = this.#texts.splice(0).join(". ");
+    }, 50);
+  }
+
+  /** A check-in or the end has come: said always, heard and felt when it is not long ago. */
+  signal(text, ago) {
+    this.say(text);
+    if (ago > FRESH) return;
+    if (this.settings.sound === "on") chime();
+    if (this.settings.vibration === "on") buzz();
+  }
+
+  /** Aloud every five minutes, near the end every minute. */
+  sayMinutes(left) {
+    const minute = Math.ceil(left / 60);
+    if (minute < this.#minute && (minute < 5 || minute % 5 === 0)) this.sayLeft(left);
+    this.#minute = minute;
+  }
+
+  sayLeft(left) {
+    if (left > 0) this.say(this.settings.textLeft.replace("{time}", minutes(Math.ceil(left / 60) * 60)));
+  }
+}

@@ -7,7 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.acts import make_account, make_ladder, practise, ready, send, set_plan, start_exposure
+from tests.browser.acts import all_sent, make_account, make_ladder, practise, ready, send, set_plan, start_exposure
+from tests.browser.coaching import become_coach, invite
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 OPTIONS = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"]}
@@ -22,6 +23,9 @@ EMPTY = (
     "/calendar",
     "/account",
     "/account/codes",
+    "/people",
+    "/people/invite",
+    "/people/learn",
 )
 
 axe = Axe()
@@ -175,6 +179,55 @@ def test_every_state_of_an_exposure_has_no_violation(page: Page):
     page.locator("[data-section=after]").get_by_role("button", name="Save").tap()
     page.locator("#summary:not([data-basic])").wait_for()
     found.look(page, "summary")
+    assert not found, "\n".join(found)
+
+
+def test_the_pages_of_a_client_and_a_coach_have_no_violation(page: Page, phone):
+    make_account(page.context)
+    client = phone()
+    make_account(client)
+    steps = make_ladder(client)
+    support = become_coach(client, page.context)
+    found = Findings()
+    page.goto(f"/people/{support}?welcome=1")
+    found.look(page, "a new coach's client")
+    practise(client, steps[0], datetime.now(UTC) - timedelta(days=1), minutes=20)
+    send(client, f"/supporters/{support}", {"contact": "every", "titles": "1", "suds": "1", "notes": "1"})
+    page.goto(f"/people/{support}?saved=1")
+    found.look(page, "a client who shares everything")
+    practising = client.new_page()
+    start_exposure(practising, steps[1], minutes=20)
+    all_sent(practising)
+    page.goto("/people")
+    page.locator(".live-tag").wait_for()
+    page.get_by_role("button", name="Still with you.").tap()
+    page.locator(".client .cheered").wait_for()
+    found.look(page, "People, cheered")
+    page.get_by_role("button", name="Still with you.").tap()
+    page.locator(".client .error").wait_for()
+    found.look(page, "People, cheered twice")
+    page.get_by_role("link", name="Write your own").tap()
+    page.get_by_label("Write your own").fill("Don't worry, nothing will happen")
+    page.get_by_role("button", name="Send", exact=True).tap()
+    page.get_by_role("button", name="Send mine anyway").wait_for()
+    found.look(page, "a hint on reassurance")
+
+    become_coach(page.context, client)
+    own = invite(page.context)
+    for path in ("/people", "/people/invite", own, "/invitations/nowhere", page.url):
+        page.goto(path)
+        found.look(page, path)
+    page.goto("/people")
+    page.locator("a[href^='/supporters/']").tap()
+    page.locator("[value=weekly]").tap()
+    page.get_by_text("Saved.").wait_for()
+    found.look(page, "a supporter")
+    stranger = phone(
+        color_scheme=page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
+    )
+    visit = stranger.new_page()
+    visit.goto(invite(page.context))
+    found.look(visit, "an invitation")
     assert not found, "\n".join(found)
 
 

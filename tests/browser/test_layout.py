@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.acts import make_account, make_ladder, practise, ready, set_plan, start_exposure
+from tests.browser.acts import all_sent, make_account, make_ladder, practise, ready, send, set_plan, start_exposure
+from tests.browser.coaching import become_coach, invite
 
 CUT_OFF = """
 () => {
@@ -82,6 +83,34 @@ def test_nothing_is_lost_on_the_pages_of_a_client(small: Page):
     assert not lost, "\n".join(lost)
 
 
+def test_nothing_is_lost_on_the_pages_of_a_client_and_a_coach(small: Page, phone):
+    make_account(small.context)
+    lost = []
+    for path in ("/people", "/people/invite", "/people/learn"):
+        lost += check(small, path)
+    client = phone()
+    make_account(client)
+    steps = make_ladder(client, [(LONG, 70), ("Look at a photo", 10)])
+    practise(client, steps[0], datetime.now(UTC) - timedelta(days=1), minutes=75)
+    support = become_coach(client, small.context)
+    send(client, f"/supporters/{support}", {"contact": "every", "titles": "1", "suds": "1", "notes": "1"})
+    lost += check(small, f"/people/{support}?welcome=1&saved=1")
+    practising = client.new_page()
+    start_exposure(practising, steps[0], minutes=125)
+    all_sent(practising)
+    mine = become_coach(small.context, client)
+    open_one = invite(small.context)
+    invite(small.context)
+    for path in ("/people", f"/people/{support}", f"/supporters/{mine}", "/people/invite", open_one, "/invitations/no"):
+        lost += check(small, path)
+    small.goto(f"/people/{support}")
+    small.get_by_label("Write your own").fill("I promise that you are safe")
+    small.get_by_role("button", name="Send", exact=True).tap()
+    small.get_by_role("button", name="Send mine anyway").wait_for()
+    lost += small.evaluate(CUT_OFF)
+    assert not lost, "\n".join(lost)
+
+
 def test_nothing_is_lost_while_practising(small: Page):
     make_account(small.context)
     steps = make_ladder(small.context, [(LONG, 70), ("Look at a photo", 10)])
@@ -134,6 +163,24 @@ def test_zooming_with_two_fingers_is_never_forbidden(page: Page):
     content = page.locator("meta[name=viewport]").get_attribute("content") or ""
     assert "user-scalable" not in content
     assert "maximum-scale" not in content
+
+
+def test_what_is_tapped_on_the_pages_of_people_is_large_enough(signed_in: Page, phone):
+    client = phone()
+    make_account(client)
+    steps = make_ladder(client)
+    support = become_coach(client, signed_in.context)
+    mine = become_coach(signed_in.context, client)
+    invite(signed_in.context)
+    practising = client.new_page()
+    start_exposure(practising, steps[0], minutes=20)
+    all_sent(practising)
+    for path in ("/people", f"/people/{support}?welcome=1&saved=1", f"/supporters/{mine}", "/people/invite"):
+        signed_in.goto(path)
+        for target in signed_in.locator("main :is(button, a, label.switch, textarea):visible").all():
+            box = target.bounding_box()
+            assert box
+            assert min(box["height"], box["width"]) >= 48, (path, target.inner_text(), box)
 
 
 def test_what_is_tapped_while_practising_is_large_enough_for_a_shaking_hand(signed_in: Page):

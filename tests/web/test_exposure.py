@@ -7,12 +7,28 @@ from html import unescape
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from erp.domain import support as supports
 from erp.storage.db import Sessions
 from erp.storage.exposure import Event, Exposure
-from tests.web.arrange import HTMX, NOON, Ladder, a_ladder, an_exposure, batch, event, is_page, page_error
+from erp.storage.notification import Notification
+from erp.storage.support import Support
+from tests.web.arrange import (
+    HTMX,
+    NOON,
+    Ladder,
+    a_cheer,
+    a_coach,
+    a_ladder,
+    an_exposure,
+    batch,
+    event,
+    is_page,
+    page_error,
+)
 from tests.web.conftest import Phone
 
 
@@ -149,6 +165,79 @@ def test_the_record_tells_every_event_and_answers_304_while_nothing_is_new(clien
     new = client.get(f"/exposures/{exposure}/record", headers={"If-None-Match": first.headers["ETag"]})
     assert new.status_code == 200
     assert new.headers["ETag"] != first.headers["ETag"]
+
+
+def test_the_record_tells_the_cheers_of_this_exposure(client: Phone, other: Phone, sessions: Sessions, ladder: Ladder):
+    coach = a_coach(sessions, client, other)
+    earlier = an_exposure(sessions, client, ladder.steps[0], datetime.now(UTC) - timedelta(hours=3))
+    running = an_exposure(sessions, client, ladder.steps[1], seconds=None)
+    first = client.get(f"/exposures/{running}/record")
+    assert first.json
+    assert first.json["cheers"] == []
+    cheer = a_cheer(sessions, coach, "Still with you.")
+    new = client.get(f"/exposures/{running}/record", headers={"If-None-Match": first.headers["ETag"]})
+    assert new.status_code == 200
+    assert new.json
+    (told,) = new.json["cheers"]
+    assert (told["id"], told["name"], told["text"], told["hearted"]) == (str(cheer), "Kim", "Still with you.", False)
+    assert told["at"].endswith("Z")
+    assert record_in(client.get(f"/exposures/{running}").text)["cheers"] == new.json["cheers"]
+    same = client.get(f"/exposures/{running}/record", headers={"If-None-Match": new.headers["ETag"]})
+    assert (same.status_code, same.data) == (304, b"")
+    client.post(f"/cheers/{cheer}/heart")
+    answered = client.get(f"/exposures/{running}/record", headers={"If-None-Match": new.headers["ETag"]})
+    assert answered.json
+    assert answered.json["cheers"][0]["hearted"] is True
+    beside = client.get(f"/exposures/{earlier}/record").json
+    assert beside
+    assert beside["cheers"] == []
+
+
+def test_the_page_says_whether_somebody_may_cheer(client: Phone, other: Phone, sessions: Sessions, ladder: Ladder):
+    path = f"/steps/{ladder.steps[0]}/practice"
+    assert "data-supporters" not in client.get(path).text
+    coach = a_coach(sessions, client, other)
+    assert "data-supporters" in client.get(path).text
+    assert "data-supporters" not in other.get(f"/steps/{a_ladder(sessions, other).steps[0]}/practice").text
+    with sessions.writing() as session:
+        supports.end(session, session.get_one(Support, coach), datetime.now(UTC))
+        session.commit()
+    assert "data-supporters" not in client.get(path).text
+
+
+def test_a_phone_that_is_put_away_gets_its_next_signal_at_its_time(
+    app: Flask, client: Phone, sessions: Sessions, ladder: Ladder, database: Session
+):
+    woken: list[datetime | None] = []
+    app.extensions["rung.wake"] = lambda at=None: woken.append(at)
+    running = an_exposure(sessions, client, ladder.steps[0], seconds=None, check_in_minutes=5)
+    answer = client.post(f"/exposures/{running}/away", data={"away": "1"})
+    assert (answer.status_code, answer.data) == (204, b"")
+    (told,) = database.scalars(select(Notification))
+    assert (told.kind, str(told.account_id)) == ("check_in", client.account_id)
+    assert woken == [told.due_at]
+    assert timedelta(minutes=3) < told.due_at - datetime.now(UTC) < timedelta(minutes=4, seconds=5)
+    assert client.post(f"/exposures/{running}/away", data={"away": "0"}).status_code == 204
+    database.rollback()
+    assert list(database.scalars(select(Notification))) == []
+    assert len(woken) == 1
+
+
+def test_only_a_running_exposure_of_ones_own_can_be_put_away(
+    app: Flask, client: Phone, other: Phone, nobody: Phone, sessions: Sessions, ladder: Ladder, database: Session
+):
+    woken: list[datetime | None] = []
+    app.extensions["rung.wake"] = lambda at=None: woken.append(at)
+    running = an_exposure(sessions, client, ladder.steps[0], seconds=None)
+    done = an_exposure(sessions, client, ladder.steps[1], noted={})
+    assert other.post(f"/exposures/{running}/away", data={"away": "1"}).status_code == 404
+    assert nobody.post(f"/exposures/{running}/away", data={"away": "1"}).status_code == 303
+    assert client.post(f"/exposures/{uuid.uuid4()}/away", data={"away": "1"}).status_code == 404
+    assert client.post(f"/exposures/{done}/away", data={"away": "1"}).status_code == 204
+    for nonsense in ({}, {"away": "perhaps"}):
+        assert client.post(f"/exposures/{running}/away", data=nonsense).status_code == 204
+    assert list(database.scalars(select(Notification))) == []
+    assert woken == []
 
 
 def test_before_its_start_has_come_an_exposure_has_no_page(client: Phone):

@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from erp.domain.recording import KNOWN
 from erp.storage.db import Sessions
 from erp.storage.exposure import Event, Exposure
-from tests.web.arrange import NOON, Ladder, a_ladder, a_plan, an_exposure, batch, event, today
+from tests.web.arrange import NOON, Ladder, a_coach, a_ladder, a_plan, an_exposure, batch, event, today
 from tests.web.conftest import Phone
 
 NOW = datetime.now(UTC)
@@ -58,6 +59,33 @@ def test_a_batch_is_taken_whole_and_the_day_filled(client: Phone, sessions: Sess
     assert abs(datetime.fromisoformat(answer["now"]) - datetime.now(UTC)) < timedelta(seconds=30)
     assert "11 min of 10 min" in client.get(f"/calendar/days/{today()}").text
     assert "practice is done" in client.get("/today").text
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_the_worker_is_woken_when_somebody_should_hear_of_it_and_only_then(
+    app: Flask, client: Phone, other: Phone, sessions: Sessions, ladder: Ladder, plain: bool
+):
+    woken: list[datetime | None] = []
+    app.extensions["rung.wake"] = lambda at=None: woken.append(at)
+
+    def tell(kind: str, exposure: uuid.UUID, **data: Any) -> None:
+        told = event(kind, exposure, datetime.now(UTC), **data)
+        if plain:
+            assert client.post("/events", data=told).status_code == 303
+        else:
+            send(client, batch(client, told))
+
+    alone, cheered = uuid.uuid4(), uuid.uuid4()
+    tell("started", alone, step=ladder.steps[0])
+    tell("finished", alone)
+    assert woken == []
+    a_coach(sessions, client, other)
+    tell("started", cheered, step=ladder.steps[0])
+    assert woken == [None]
+    tell("resisted", cheered)
+    assert woken == [None]
+    tell("finished", cheered)
+    assert woken == [None, None]
 
 
 def test_a_batch_sent_again_answers_like_the_first_time_and_changes_nothing(

@@ -9,7 +9,20 @@ from sqlalchemy.orm import Session
 
 from erp.storage.db import Sessions
 from erp.storage.practice import Pause, Plan
-from tests.web.arrange import HTMX, NOON, Ladder, a_ladder, a_pause, a_plan, an_exposure, error_beside, is_page, today
+from tests.web.arrange import (
+    HTMX,
+    NOON,
+    Ladder,
+    a_cheer,
+    a_coach,
+    a_ladder,
+    a_pause,
+    a_plan,
+    an_exposure,
+    error_beside,
+    is_page,
+    today,
+)
 from tests.web.conftest import Phone
 
 PLAN = {"minutes": "30", "kind": "per_week", "days_per_week": "4"}
@@ -68,6 +81,56 @@ def test_another_client_sees_nothing_of_my_practice(client: Phone, other: Phone,
 
 def test_today_without_a_ladder_offers_to_build_one(client: Phone):
     assert 'href="/ladder/new"' in client.get("/today").text
+
+
+def test_today_leads_a_coach_without_a_ladder_to_people_first(client: Phone, other: Phone, sessions: Sessions):
+    a_coach(sessions, client, other)
+    html = other.get("/today").text
+    assert re.search(r'class="button primary" href="/people"', html)
+    assert re.search(r'class="button quiet" href="/ladder/new"', html)
+    assert re.search(r'class="button primary" href="/ladder/new"', client.get("/today").text)
+    a_ladder(sessions, other)
+    assert not re.search(r'class="button [a-z]+" href="/people"', other.get("/today").text)
+
+
+def test_the_newest_cheers_of_today_and_yesterday_stand_on_today(client: Phone, other: Phone, sessions: Sessions):
+    coach = a_coach(sessions, client, other)
+    html = client.get("/today").text
+    assert "From your coach" not in html
+    for text, hours in (("long ago", 60), ("a day ago", 25), ("first", 4), ("second", 3)):
+        a_cheer(sessions, coach, text, timedelta(hours=hours))
+    html = client.get("/today").text
+    assert "long ago" not in html
+    assert (
+        html.index("second") < html.index("first") < html.index("From your coach, yesterday") < html.index("a day ago")
+    )
+    assert html.count('action="/cheers/') == 3
+    a_cheer(sessions, coach, "third")
+    html = client.get("/today").text
+    assert "third" in html
+    assert "a day ago" not in html
+    assert "From your coach, yesterday" not in html
+    assert "third" not in other.get("/today").text
+
+
+def test_cheers_of_several_say_so(client: Phone, other: Phone, person: Callable[..., Phone], sessions: Sessions):
+    for phone in (other, person("sam")):
+        a_cheer(sessions, a_coach(sessions, client, phone))
+    html = client.get("/today").text
+    assert "From your coaches" in html
+    assert "Kim" in html
+    assert "Sam" in html
+
+
+def test_a_day_of_the_calendar_keeps_its_cheers(client: Phone, other: Phone, sessions: Sessions):
+    coach = a_coach(sessions, client, other)
+    a_cheer(sessions, coach, "first", timedelta(hours=4))
+    a_cheer(sessions, coach, "<second>")
+    for headers in ({}, HTMX):
+        html = client.get(f"/calendar/days/{today()}", headers=headers).text
+        assert html.index("first") < html.index("&lt;second&gt;")
+        assert "first" not in client.get(f"/calendar/days/{today() - timedelta(days=1)}", headers=headers).text
+        assert "first" not in other.get(f"/calendar/days/{today()}", headers=headers).text
 
 
 def test_today_starts_the_next_step_in_two_taps_and_offers_less(client: Phone, ladder: Ladder):

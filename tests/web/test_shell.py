@@ -16,7 +16,8 @@ STATIC = Path(__file__).parents[2] / "static"
 
 
 @pytest.mark.parametrize("path", PUBLIC)
-def test_the_shell_is_open_to_everybody(nobody: Phone, path: str):
+def test_the_shell_is_open_to_everybody(app: Flask, nobody: Phone, path: str):
+    app.extensions["rung.jobs"].sweep_now()
     assert nobody.get(path).status_code == 200
 
 
@@ -69,6 +70,14 @@ def test_the_service_worker_is_asked_for_anew_each_time_and_names_its_version(ap
     assert app.extensions["rung.version"] in answer.text
 
 
+def test_the_worker_keeps_what_practising_needs_and_leaves_notifications_to_those_who_want_them(nobody: Phone):
+    kept = nobody.get("/sw.js").text
+    for name in ("practice", "cheers", "outbox"):
+        assert f"/js/{name}.js" in kept
+    assert "push.js" not in kept
+    assert "push.js" not in nobody.get("/").text
+
+
 def test_a_static_file_is_kept_for_ever_under_a_name_that_changes_with_it(app: Flask, nobody: Phone):
     address = f"/static/{app.extensions['rung.version']}/css/app.css"
     answer = nobody.get(address, buffered=True)
@@ -89,7 +98,15 @@ def test_pages_and_static_files_come_compressed(app: Flask, nobody: Phone, encod
         assert "Accept-Encoding" in answer.headers["Vary"]
 
 
-def test_ready_means_that_the_database_has_the_tables_of_this_code(nobody: Phone, sessions: Sessions):
+def test_ready_means_that_a_worker_was_seen_a_moment_ago(app: Flask, nobody: Phone):
+    answer = nobody.get("/readyz")
+    assert (answer.status_code, answer.text) == (503, "worker\n")
+    app.extensions["rung.jobs"].sweep_now()
+    assert nobody.get("/readyz").status_code == 200
+
+
+def test_ready_means_that_the_database_has_the_tables_of_this_code(app: Flask, nobody: Phone, sessions: Sessions):
+    app.extensions["rung.jobs"].sweep_now()
     assert nobody.get("/readyz").status_code == 200
     with sessions.writing() as session:
         known = session.scalar(text("SELECT version_num FROM alembic_version"))

@@ -16,7 +16,19 @@ from erp.domain import practice
 from erp.storage.db import Sessions
 from erp.storage.exposure import Event, Exposure
 from erp.storage.practice import Day, Pause, Plan, Tally
-from tests.web.arrange import HTMX, NOON, Ladder, a_ladder, a_plan, an_exposure, batch, event, today
+from tests.web.arrange import (
+    HTMX,
+    NOON,
+    Ladder,
+    a_cheer,
+    a_coach,
+    a_ladder,
+    a_plan,
+    an_exposure,
+    batch,
+    event,
+    today,
+)
 from tests.web.conftest import Phone
 
 MANY = 1000
@@ -121,6 +133,9 @@ def pages(exposure: uuid.UUID, ladder: Ladder) -> dict[str, tuple[str, dict[str,
         "summary": (f"/exposures/{exposure}/summary", {}),
         "plan": ("/plan", {}),
         "account": ("/account", {}),
+        "people": ("/people", {}),
+        "invite": ("/people/invite", {}),
+        "learn": ("/people/learn", {}),
     }
 
 
@@ -171,6 +186,44 @@ def test_the_pages_that_are_opened_most_stay_cheap(app: Flask, client: Phone, se
         assert numbers[name] <= 8, (name, numbers[name])
     assert numbers["practice"] <= 10
     assert numbers["check-in"] <= 8
+
+
+def people_of(
+    sessions: Sessions, person: Callable[..., Phone], somebody: Phone, numbers: range
+) -> list[tuple[uuid.UUID, uuid.UUID]]:
+    """So many clients who practise just now, and as many supporters; the relations to both, after a cheer each."""
+    made = []
+    for number in numbers:
+        client, coach = person(f"client{number}", NOON), person(f"coach{number}", NOON)
+        to_client, to_coach = a_coach(sessions, client, somebody), a_coach(sessions, somebody, coach)
+        step = a_ladder(sessions, client).steps[0]
+        an_exposure(sessions, client, step, datetime.now(UTC) - timedelta(days=1), noted={"suds": 10})
+        an_exposure(sessions, client, step, datetime.now(UTC) - timedelta(minutes=5), seconds=None)
+        a_cheer(sessions, to_client)
+        made.append((to_client, to_coach))
+    return made
+
+
+def test_people_cost_as_many_statements_with_twenty_clients_and_supporters_as_with_one(
+    app: Flask, client: Phone, sessions: Sessions, person: Callable[..., Phone]
+):
+    (pair,) = people_of(sessions, person, client, range(1))
+
+    def costs() -> dict[str, int]:
+        paths = ("/people", f"/people/{pair[0]}", f"/people/{pair[0]}/card", f"/supporters/{pair[1]}")
+        numbers = {}
+        for path in paths:
+            with statements(app) as sent:
+                assert client.get(path).status_code == 200, path
+            numbers[path] = len(sent)
+        return numbers
+
+    few = costs()
+    people_of(sessions, person, client, range(1, 20))
+    assert client.get("/people").text.count('class="live-tag"') == 20
+    many = costs()
+    assert many == few
+    assert max(few.values()) <= 12, few
 
 
 def ten_years() -> practice.Facts:
