@@ -40,7 +40,7 @@ PHRASES = {
     "with_you": N_("Still with you."),
     "stay": N_("You are staying with it. That is the whole job."),
     "courage": N_("That took courage."),
-    "again": N_("One more time that you did not run."),
+    "again": N_("One more time that you went towards it."),
 }
 
 
@@ -114,7 +114,10 @@ def send(session: Session, support: Support, raw: Mapping[str, Any], now: dateti
 def _latest_exposure(session: Session, client_id: uuid.UUID, now: datetime) -> Exposure | None:
     """The exposure that runs, else the last one of the day before now."""
     recent = select(Exposure).where(Exposure.account_id == client_id, Exposure.local_date >= (now - 2 * ONE_DAY).date())
-    ordered = recent.where(Exposure.started_at > now - ONE_DAY).order_by(Exposure.started_at.desc()).limit(1)
+    runs = Exposure.phase == "running"
+    ordered = (
+        recent.where(Exposure.started_at > now - ONE_DAY).order_by(runs.desc(), Exposure.started_at.desc()).limit(1)
+    )
     return session.scalars(ordered).first()
 
 

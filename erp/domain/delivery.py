@@ -7,23 +7,27 @@ its worker dies; at worst something is sent twice, and the device shows it once.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, exists, func, insert, select
+from sqlalchemy import and_, delete, exists, func, insert, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from erp.domain.exposure import fold, happenings_of
 from erp.domain.notification import AT_ANY_HOUR, SIGNALS, quiet_ends, renew_signal
-from erp.domain.support import WANTED, heard
+from erp.domain.practice import local_day
+from erp.domain.support import EARLIER, NEWS, hears
 from erp.storage.account import Account
 from erp.storage.exposure import Exposure
 from erp.storage.notification import Delivery, Device, Notification
+from erp.storage.practice import Pause
 from erp.storage.support import Invitation, Support
 
 BATCH = 100
+# As many as are sent within one lease even if every push service takes its whole time-out.
+TAKEN_AT_ONCE = 32
 LEASE = timedelta(seconds=30)
 FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(minutes=15)
@@ -37,10 +41,10 @@ class Claimed:
     id: uuid.UUID
     attempt: int
     kind: str
-    facts: dict[str, Any]
+    facts: dict[str, Any] = field(repr=False)
     support_id: uuid.UUID | None
     exposure_id: uuid.UUID | None
-    subscription: dict[str, str]
+    subscription: dict[str, str] = field(repr=False)
     locale: str
     discreet: bool
     created_at: datetime
@@ -56,24 +60,43 @@ class Outcome:
     retry_after: timedelta | None = None
 
 
-def hand_out(session: Session, now: datetime) -> int:
-    """Settle the notifications that are due: a delivery for each device of the person, or the reason why not."""
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Something that nobody will hear, and in one word why."""
+
+    kind: str
+    reason: str
+
+
+def hand_out(session: Session, now: datetime, dropped: list[Dropped] | None = None) -> int:
+    """Settle the notifications that are due: a delivery for each device of the person, or the reason why not.
+
+    How many were looked at; what is given up is added to `dropped`.
+    """
+    client = aliased(Account)
     rows = session.execute(
-        select(Notification, Account, Support)
+        select(Notification, Account, Support, client.time_zone, Exposure)
         .join(Account, Account.id == Notification.account_id)
         .outerjoin(Support, Support.id == Notification.support_id)
+        .outerjoin(client, client.id == Support.client_id)
+        .outerjoin(Exposure, Exposure.id == Notification.exposure_id)
         .where(Notification.settled_at.is_(None), Notification.due_at <= now)
-        .order_by(Notification.created_at.desc())
+        # The freshest takes the place of the others; what is over by itself is the least fresh.
+        .order_by(Notification.kind == EARLIER, Notification.created_at.desc())
         .limit(BATCH)
         .with_for_update(skip_locked=True, of=Notification)
     ).all()
-    devices = _devices(session, {notification.account_id for notification, _account, _support in rows})
+    devices = _devices(session, {row.Notification.account_id for row in rows})
+    paused = _paused(session, {row.Support.client_id: row.time_zone for row in rows if row.Support}, now)
     newest: set[tuple[Any, ...]] = set()
+    rung: dict[uuid.UUID, datetime] = {}
     deliveries = []
-    for notification, account, support in rows:
-        reason = _why_not(notification, support, now)
-        pair = (notification.account_id, notification.support_id, notification.kind in WANTED)
-        if reason is None and notification.support_id and pair in newest:
+    for notification, account, support, _zone, exposure in rows:
+        reason = _why_not(notification, support, exposure, now)
+        if reason is None and notification.kind in NEWS and support.client_id in paused:
+            reason = "paused"
+        family = _family(notification)
+        if reason is None and family in newest:
             reason = "superseded"
         quiet = _quiet(notification, account, now)
         if reason is None and quiet is not None:
@@ -85,14 +108,35 @@ def hand_out(session: Session, now: datetime) -> int:
         notification.settled_at = now
         notification.given_up = reason or (None if targets else "no_device")
         if notification.given_up is None:
-            newest.add(pair)
+            newest.add(family)
             deliveries += [_delivery(notification, device, now) for device in targets]
-        if notification.kind in SIGNALS:
-            _signal_again(session, notification, now)
+        elif dropped is not None:
+            dropped.append(Dropped(notification.kind, notification.given_up))
+        if notification.kind in SIGNALS and notification.exposure_id:
+            rung[notification.exposure_id] = max(now, notification.due_at)
     session.flush()
+    # Only now that all of them are settled: the next signal takes away what is not.
+    for exposure_id, after in rung.items():
+        _signal_again(session, exposure_id, after)
     if deliveries:
         session.execute(insert(Delivery), deliveries)
     return len(rows)
+
+
+def _family(notification: Notification) -> tuple[Any, ...]:
+    """What takes each other's place: of several that are due at once only the newest is worth hearing."""
+    if notification.support_id:
+        return notification.account_id, notification.support_id, notification.kind in NEWS
+    return notification.id if notification.kind not in SIGNALS else notification.exposure_id, "own"
+
+
+def _paused(session: Session, zones: Mapping[uuid.UUID, str], now: datetime) -> set[uuid.UUID]:
+    """Which of the clients have a pause today, where they live."""
+    covered = [
+        and_(Pause.account_id == client, Pause.first_day <= day, Pause.last_day >= day)
+        for client, day in ((client, local_day(now, zone)) for client, zone in zones.items())
+    ]
+    return set(session.scalars(select(Pause.account_id).where(or_(*covered)))) if covered else set()
 
 
 def _devices(session: Session, accounts: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[uuid.UUID]]:
@@ -110,15 +154,19 @@ def _delivery(notification: Notification, device: uuid.UUID, now: datetime) -> d
     return made | {"state": "waiting", "next_at": now, "attempts": 0}
 
 
-def _why_not(notification: Notification, support: Support | None, now: datetime) -> str | None:
+def _why_not(
+    notification: Notification, support: Support | None, exposure: Exposure | None, now: datetime
+) -> str | None:
     """Why a notification must not reach anybody any more; None while it may."""
     if notification.expires_at <= now:
         return "expired"
+    if notification.kind in SIGNALS and (exposure is None or exposure.away_since is None or exposure.due_at is None):
+        return "superseded"
     if notification.support_id is None:
         return None
     if support is None or support.ended_at is not None:
         return "ended"
-    return "unwanted" if notification.kind in WANTED and notification.kind not in heard(support) else None
+    return "unwanted" if notification.kind in NEWS and not hears(support, notification.kind) else None
 
 
 def _quiet(notification: Notification, account: Account, now: datetime) -> datetime | None:
@@ -127,17 +175,19 @@ def _quiet(notification: Notification, account: Account, now: datetime) -> datet
     return quiet_ends(now, account.time_zone, account.quiet_from, account.quiet_until)
 
 
-def _signal_again(session: Session, notification: Notification, now: datetime) -> None:
+def _signal_again(session: Session, exposure_id: uuid.UUID, after: datetime) -> None:
     """After one signal of a running exposure comes the next."""
-    session.flush()
-    exposure = session.get(Exposure, notification.exposure_id)
-    if exposure is not None and exposure.away_since is not None:
+    exposure = session.get_one(Exposure, exposure_id)
+    if exposure.away_since is not None:
         state = fold(happenings_of(session, exposure.account_id, exposure.id))
-        renew_signal(session, exposure, state, max(now, notification.due_at))
+        renew_signal(session, exposure, state, after)
 
 
-def claim(session: Session, now: datetime) -> list[Claimed]:
-    """Take deliveries that are due, freshest first, for one lease. The caller commits before it sends."""
+def claim(session: Session, now: datetime, dropped: list[Dropped] | None = None) -> list[Claimed]:
+    """Take deliveries that are due, freshest first, for one lease. The caller commits before it sends.
+
+    What is given up instead is added to `dropped`.
+    """
     client, newer = aliased(Account), aliased(Notification)
     # A retry must not come after what stands for it on the same screen: one exposure is one notification at a time.
     outdated = exists().where(
@@ -145,24 +195,25 @@ def claim(session: Session, now: datetime) -> list[Claimed]:
         newer.exposure_id == Notification.exposure_id,
         newer.created_at > Notification.created_at,
         newer.given_up.is_(None),
-        newer.kind.in_(WANTED),
-        Notification.kind.in_(WANTED),
+        newer.kind.in_(NEWS),
+        Notification.kind.in_(NEWS),
     )
     rows = session.execute(
-        select(Delivery, Notification, Device, Account, Support, client.discreet, outdated)
+        select(Delivery, Notification, Device, Account, Support, Exposure, client.discreet, outdated)
         .join(Notification, Notification.id == Delivery.notification_id)
         .join(Device, Device.id == Delivery.device_id)
         .join(Account, Account.id == Notification.account_id)
         .outerjoin(Support, Support.id == Notification.support_id)
         .outerjoin(client, client.id == Support.client_id)
+        .outerjoin(Exposure, Exposure.id == Notification.exposure_id)
         .where(Delivery.state == "waiting", Delivery.next_at <= now)
         .order_by(Notification.created_at.desc(), Delivery.id)
-        .limit(BATCH)
+        .limit(TAKEN_AT_ONCE)
         .with_for_update(skip_locked=True, of=Delivery)
     )
     taken = []
-    for delivery, notification, device, account, support, client_discreet, superseded in rows:
-        reason = _why_not(notification, support, now) or ("superseded" if superseded else None)
+    for delivery, notification, device, account, support, exposure, client_discreet, superseded in rows:
+        reason = _why_not(notification, support, exposure, now) or ("superseded" if superseded else None)
         quiet = _quiet(notification, account, now)
         if reason is None and quiet is not None:
             if quiet < notification.expires_at:
@@ -174,6 +225,8 @@ def claim(session: Session, now: datetime) -> list[Claimed]:
             reason = reason or "gone"
         if reason or subscription is None:
             _give_up(delivery, reason or "gone", now)
+            if dropped is not None:
+                dropped.append(Dropped(notification.kind, reason or "gone"))
             continue
         delivery.attempts += 1
         delivery.next_at = now + LEASE
@@ -249,6 +302,6 @@ def next_due(session: Session) -> datetime | None:
 
 
 def tidy(session: Session, now: datetime) -> None:
-    """Forget notifications and spent invitations after 30 days."""
+    """Forget notifications, and invitations that nobody accepted, after 30 days."""
     session.execute(delete(Notification).where(Notification.created_at < now - KEPT))
     session.execute(delete(Invitation).where(Invitation.expires_at < now - KEPT, Invitation.accepted_at.is_(None)))

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from erp.domain.errors import Conflict, NotFound
@@ -86,7 +87,11 @@ def register(
         "auth": _written(subscription.auth),
         "origin": origin,
     }
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError:
+        # Under another account in this very moment: the next open tells it again.
+        raise Conflict from None
     return device
 
 

@@ -7,8 +7,8 @@ screen.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,7 +25,7 @@ from erp.domain.practice import (
     practice_of,
     practices_of,
 )
-from erp.domain.support import heard
+from erp.domain.support import EARLIER, heard, hears
 from erp.storage.account import Account
 from erp.storage.cheer import Cheer
 from erp.storage.exposure import Exposure
@@ -38,6 +38,7 @@ LIFETIMES = {
     "finished": timedelta(hours=12),
     "goal": timedelta(hours=12),
     "milestone": timedelta(hours=24),
+    "earlier": timedelta(hours=12),
     "weekly": timedelta(hours=24),
     "cheer": timedelta(hours=12),
     "check_in": timedelta(minutes=3),
@@ -47,8 +48,12 @@ LIFETIMES = {
 SIGNALS = ("check_in", "end")
 # What the person asked for a moment ago comes in quiet hours too: their own timer, and a test.
 AT_ANY_HOUR = (*SIGNALS, "test")
+# So long after its planned end a practice that nobody ended counts as given up.
+FORGOTTEN_AFTER = timedelta(minutes=30)
+A_TEST = timedelta(seconds=15)
 FRESH_START = timedelta(minutes=5)
 FRESH_END = timedelta(minutes=30)
+ENDS = ("finished", "goal", "milestone", EARLIER)
 MILESTONES = (3, 7, 14, 30, 60, 100)
 WEEKLY_FROM_HOUR = 9
 MINUTES_A_DAY = 24 * 60
@@ -93,20 +98,23 @@ def tell_of_practice(
 ) -> bool:
     """Add the pings for an exposure that was just started or ended for the first time; whether there were any.
 
-    `after` holds the exposure's columns. News that come late, from a phone that was offline, are no news; and a pause
-    holds pings back.
+    `after` holds the exposure's columns. News that come late, from a phone that was offline, are no news, but for one
+    word about today; and a pause holds pings back.
     """
     ended = after["finished_at"] is not None
-    if now - (after["finished_at"] or after["started_at"]) > (FRESH_END if ended else FRESH_START):
+    late = now - (after["finished_at"] or after["started_at"]) > (FRESH_END if ended else FRESH_START)
+    if late and not (ended and after["local_date"] == today):
         return False
     rows = session.execute(
-        select(Support, Account.display_name)
+        select(Support, Account)
         .join(Account, Account.id == Support.client_id)
         .where(Support.client_id == account_id, Support.ended_at.is_(None))
     ).all()
-    listening = [(support, name) for support, name in rows if heard(support)]
+    listening = [(support, client) for support, client in rows if heard(support)]
     if not listening or any(pause.first_day <= today <= pause.last_day for pause in pauses_of(session, account_id)):
         return False
+    if late:
+        return _tell_late(session, listening, exposure_id, today, now)
     facts: dict[str, Any] = {}
     happened: tuple[str, ...] = ("started",)
     if ended:
@@ -114,12 +122,49 @@ def tell_of_practice(
         happened = _happened(practice, practice.between(after["local_date"], after["local_date"])[0], after["seconds"])
         facts = {"seconds": after["seconds"], "streak": practice.totals().current}
     pings = []
-    for support, name in listening:
+    for support, client in listening:
         # One exposure is one ping at a time: the most that can be said of it, to who wants to hear that.
         kind = next((kind for kind in happened if kind in heard(support)), None)
         if kind:
             links = {"support_id": support.id, "exposure_id": exposure_id}
-            pings.append(_row(support.supporter_id, kind, facts | {"name": name}, now, **links))
+            pings.append(_row(support.supporter_id, kind, facts | {"name": client.display_name}, now, **links))
+    if pings:
+        session.execute(insert(Notification), pings)
+    return bool(pings)
+
+
+def _tell_late(
+    session: Session, listening: Sequence[tuple[Support, Account]], exposure_id: uuid.UUID, today: date, now: datetime
+) -> bool:
+    """Say once for the client's today that there was practice, to who was told of none; whether somebody new hears.
+
+    What was not handed out yet is brought up to date instead.
+    """
+    asking = {support.id: support for support, _client in listening if hears(support, EARLIER)}
+    if not asking:
+        return False
+    told = session.execute(
+        select(Notification.id, Notification.support_id, Notification.kind)
+        .join(Exposure, Exposure.id == Notification.exposure_id)
+        .where(
+            Notification.support_id.in_(asking),
+            Notification.kind.in_(ENDS),
+            Notification.given_up.is_(None),
+            Exposure.local_date == today,
+        )
+    ).all()
+    client = listening[0][1]
+    practice = practice_of(session, client.id, today, today, today)
+    day = practice.between(today, today)[0]
+    facts = {"name": client.display_name, "seconds": day.seconds, "streak": practice.totals().current}
+    waiting = Notification.id.in_([row.id for row in told if row.kind == EARLIER]), Notification.settled_at.is_(None)
+    session.execute(update(Notification).where(*waiting).values(facts=facts))
+    # Tomorrow it would not be true any more.
+    midnight = datetime.combine(today + ONE_DAY, time(), ZoneInfo(client.time_zone)).astimezone(UTC)
+    pings = []
+    for key in asking.keys() - {row.support_id for row in told}:
+        ping = _row(asking[key].supporter_id, EARLIER, facts, now, support_id=key, exposure_id=exposure_id)
+        pings.append(ping | {"expires_at": min(ping["expires_at"], midnight)})
     if pings:
         session.execute(insert(Notification), pings)
     return bool(pings)
@@ -144,9 +189,13 @@ def tell_of_cheer(session: Session, support: Support, cheer: Cheer, name: str, n
     )
 
 
-def tell_device(session: Session, device: Device, now: datetime) -> None:
-    """Send one device of a person's own a test."""
+def tell_device(session: Session, device: Device, now: datetime) -> bool:
+    """Send one device of a person's own a test; False while the one before is on its way."""
+    recent = select(Notification.id).where(Notification.device_id == device.id, Notification.created_at > now - A_TEST)
+    if session.scalars(recent.limit(1)).first() is not None:
+        return False
     session.execute(insert(Notification), [_row(device.account_id, "test", {}, now, device_id=device.id)])
+    return True
 
 
 def tell_of_weeks(session: Session, now: datetime) -> int:
@@ -188,6 +237,8 @@ def look_away(
     session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID, away: bool, now: datetime
 ) -> datetime | None:
     """Note that the client's phone was put away in an exposure, or taken up again; when the next signal is due."""
+    # Taps and this take turns, as taps do among each other: neither may miss what the other says.
+    session.get_one(Account, account_id, with_for_update={"key_share": True})
     exposure = exposure_of(session, account_id, exposure_id)
     exposure.away_since = now if away and exposure.phase == "running" else None
     session.flush()
@@ -200,6 +251,9 @@ def renew_signal(session: Session, exposure: Exposure, state: State, now: dateti
     session.execute(delete(Notification).where(*signals, Notification.settled_at.is_(None)))
     handed_out = Delivery.notification_id.in_(select(Notification.id).where(*signals)), Delivery.state == "waiting"
     session.execute(update(Delivery).where(*handed_out).values(state="given_up", reason="superseded", done_at=now))
+    if state.phase != "running":
+        exposure.away_since = None
+        session.flush()
     signal = next_signal(state, now) if exposure.away_since else None
     if signal is None:
         return None
@@ -210,14 +264,20 @@ def renew_signal(session: Session, exposure: Exposure, state: State, now: dateti
 
 
 def next_signal(state: State, after: datetime) -> tuple[str, datetime] | None:
-    """The next check-in or the planned end after a moment, and when it comes; None in a pause and when it is over."""
-    if state.phase != "running" or state.due_at is None or state.due_at <= after:
+    """The next check-in or the planned end after a moment, and when it comes; None in a pause and when it is over.
+
+    Where the stopping rule is not time, check-ins go on past the planned end, until the exposure counts as forgotten.
+    """
+    if state.phase != "running" or state.due_at is None:
         return None
-    every = state.start.get("check_in_minutes", 0) * 60
+    end = state.due_at if state.due_at > after else None
+    last = state.due_at if state.start.get("stopping_rule", "time") == "time" else state.due_at + FORGOTTEN_AFTER
+    every = timedelta(minutes=state.start.get("check_in_minutes", 0))
+    check_in = None
     if every:
         begun = state.due_at - timedelta(seconds=state.planned_seconds)
-        number = max((after - begun) // timedelta(seconds=every) + 1, 1)
-        due = begun + timedelta(seconds=every * number)
-        if due < state.due_at:
-            return "check_in", due
-    return "end", state.due_at
+        due = begun + every * max((after - begun) // every + 1, 1)
+        check_in = due if due < last and due != state.due_at else None
+    if check_in and (end is None or check_in < end):
+        return "check_in", check_in
+    return ("end", end) if end else None

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from erp.domain.errors import Conflict, NotFound
@@ -25,11 +25,16 @@ from erp.storage.support import Invitation, Support
 
 PINGS = ("started", "finished", "goal", "milestone")
 WANTED = (*PINGS, "weekly")
+# What comes late is heard by who asks for what would have come in time; nobody chooses it.
+EARLIER = "earlier"
+NEWS = (*WANTED, EARLIER)
 # How contact fades, from every practice to silence: leaning on a coach can itself become a safety behaviour.
 CONTACTS = {"every": PINGS, "finished": ("finished",), "weekly": ("weekly",), "none": ()}
 SHARES = ("titles", "suds", "notes")
 INVITATION_HOLDS = timedelta(days=7)
+ONE_DAY = timedelta(days=1)
 OPEN_INVITATIONS = 10
+INVITATIONS_A_DAY = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,11 @@ class SupporterView:
 
 
 def invite(session: Session, account_id: uuid.UUID, now: datetime) -> InvitationView:
-    """A new invitation of the client. Raises Conflict when too many are open already."""
+    """A new invitation of the client. Raises Conflict when too many are open already, or were made today."""
     client = session.get_one(Account, account_id, with_for_update={"key_share": True})
+    recent = select(func.count()).where(Invitation.client_id == account_id, Invitation.created_at > now - ONE_DAY)
+    if (session.scalar(recent) or 0) >= INVITATIONS_A_DAY:
+        raise Conflict
     if len(open_invitations(session, account_id, now)) >= OPEN_INVITATIONS:
         raise Conflict
     token = secrets.token_urlsafe(16)
@@ -126,6 +134,8 @@ def accept(session: Session, token: str, account_id: uuid.UUID, now: datetime) -
     Raises NotFound where there is no such invitation, Conflict when it is not open any more or one's own. Whoever
     accepted it before gets the same answer again.
     """
+    # One person at a time, so that two invitations of one client cannot make two relations of a pair.
+    session.get_one(Account, account_id, with_for_update={"key_share": True})
     row = session.scalars(select(Invitation).where(Invitation.digest == _digest(token)).with_for_update()).first()
     if row is None:
         raise NotFound
@@ -135,7 +145,8 @@ def accept(session: Session, token: str, account_id: uuid.UUID, now: datetime) -
         return support
     if _state(row, now) != "open" or row.client_id == account_id:
         raise Conflict
-    row.accepted_at, row.accepted_by = now, account_id
+    # The link has done its work: who opens it again is found by its digest.
+    row.accepted_at, row.accepted_by, row.token = now, account_id, ""
     if support is None:
         support = Support(id=uuid.uuid4(), client_id=row.client_id, supporter_id=account_id, created_at=now)
         _begin(support)
@@ -240,6 +251,11 @@ def heard(support: Support) -> tuple[str, ...]:
     """The kinds of ping that both sides agree on now. `told` narrows every practice; the later stages say it all."""
     told = support.told if support.contact == "every" else CONTACTS[support.contact]
     return tuple(kind for kind in CONTACTS[support.contact] if kind in told and kind in support.wanted)
+
+
+def hears(support: Support, kind: str) -> bool:
+    """Whether both sides agree on the kind of news now."""
+    return ("finished" if kind == EARLIER else kind) in heard(support)
 
 
 def end(session: Session, support: Support, now: datetime) -> None:

@@ -16,7 +16,7 @@ from functools import cached_property
 
 from huey import crontab
 
-from erp.domain.delivery import Claimed, Outcome, claim, hand_out, mark, next_due, tidy
+from erp.domain.delivery import Claimed, Dropped, Outcome, claim, hand_out, mark, next_due, tidy
 from erp.domain.notification import tell_of_weeks
 from erp.domain.subscription import Subscription
 from erp.jobs.queue import open_queue
@@ -25,7 +25,8 @@ from erp.push import Push
 from erp.settings import Settings
 from erp.storage.db import Sessions
 
-# One batch is sent side by side; with the time-out of a push service it ends well within the lease.
+# A batch of the domain's is sent in so many lines at once: even with every service at its time-out of ten seconds it is
+# done within the lease.
 SENDERS = 16
 BEAT = "rung-worker-seen"
 SEEN_WITHIN = timedelta(seconds=150)
@@ -71,8 +72,8 @@ class Jobs:
             if self._alarm is not None and now < self._alarm <= at:
                 return
             self._alarm = at
-        # huey compares naive times in UTC.
-        self.deliver.schedule(eta=max(at, now).replace(tzinfo=None))
+        # Aware, or huey would take it for a local time.
+        self.deliver.schedule(eta=max(at, now))
 
     def seen(self) -> bool:
         """Whether a worker swept within the last minutes."""
@@ -80,12 +81,15 @@ class Jobs:
         return seen is not None and self.clock() - seen < SEEN_WITHIN
 
     def sweep_now(self) -> None:
-        """Deliver what no nudge told of, and leave a sign of life."""
-        self.deliver_now()
+        """Leave a sign of life, and deliver what no nudge told of."""
         self.queue.put(BEAT, self.clock())
+        self.deliver_now()
 
     def deliver_now(self) -> None:
         """Hand out, take, send and mark until nothing is due."""
+        # Whatever woke this, the next alarm is set anew: one that rang a moment too early must not count.
+        with self._alarm_lock:
+            self._alarm = None
         while self._round():
             pass
 
@@ -97,17 +101,19 @@ class Jobs:
             if due is not None:
                 self._wake_at(due)
             return False
+        dropped: list[Dropped] = []
         with self.sessions.writing() as session:
-            handed = hand_out(session, now)
-            claimed = claim(session, now)
+            handed = hand_out(session, now, dropped)
+            claimed = claim(session, now, dropped)
             due = next_due(session)
             session.commit()
+        for one in dropped:
+            log.info(json.dumps({"time": self._stamp(), "kind": one.kind, "result": "given up", "reason": one.reason}))
         # Set before anything is sent: should this process die now, the lease's end wakes whoever lives.
         if due is not None:
             self._wake_at(due)
         if claimed:
-            outcomes = list(self._senders.map(self._send, claimed))
-            self._mark(outcomes)
+            self._mark(list(self._senders.map(self._send, claimed)))
         return bool(handed or claimed)
 
     def _mark(self, outcomes: Sequence[Outcome]) -> None:
@@ -119,8 +125,12 @@ class Jobs:
         started = time.perf_counter()
         now = self.clock()
         given = claimed.subscription
-        subscription = Subscription(given["endpoint"], _bytes(given["p256dh"]), _bytes(given["auth"]))
-        result = self._push.send(subscription, message(claimed, now))
+        try:
+            subscription = Subscription(given["endpoint"], _bytes(given["p256dh"]), _bytes(given["auth"]))
+            result = self._push.send(subscription, message(claimed, now))
+        except Exception as error:  # noqa: BLE001  (one message that cannot be made must not hold up the others)
+            log.error(json.dumps({"time": self._stamp(), "error": type(error).__name__, "at": "send"}))  # noqa: TRY400
+            return Outcome(claimed, "refused")
         line = {
             "time": self._stamp(),
             "kind": claimed.kind,

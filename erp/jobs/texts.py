@@ -21,11 +21,13 @@ from babel.support import Translations
 
 from erp.domain.cheer import PHRASES
 from erp.domain.delivery import Claimed
-from erp.domain.support import PINGS
+from erp.domain.support import EARLIER, PINGS
 from erp.push import Message
 
 TRANSLATIONS = Path(__file__).resolve().parents[2] / "translations"
 BORROWED = "hard"
+# About one practice, and answered with a cheer.
+OF_A_PRACTICE = (*PINGS, EARLIER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def message(claimed: Claimed, now: datetime) -> Message:
     return Message(
         payload=json.dumps(payload(claimed, tag), ensure_ascii=False, separators=(",", ":")).encode(),
         ttl=max(int((claimed.expires_at - now) / timedelta(seconds=1)), 1),
-        urgency="normal" if claimed.kind == "weekly" else "high",
+        urgency="normal" if claimed.kind in ("weekly", EARLIER) else "high",
         topic=tag,
     )
 
@@ -66,7 +68,7 @@ def payload(claimed: Claimed, tag: str) -> dict[str, Any]:
         "navigate": origin + _path(claimed),
         "data": data,
     }
-    if claimed.kind in PINGS:
+    if claimed.kind in OF_A_PRACTICE:
         data["support"] = str(claimed.support_id)
         data["cheer"] = _cheer(claimed, language)
         title = language.gettext("Answer") if claimed.discreet else language.gettext(PHRASES[BORROWED])
@@ -91,15 +93,15 @@ def _cheer(claimed: Claimed, language: NullTranslations) -> dict[str, str]:
 def _path(claimed: Claimed) -> str:
     if claimed.kind == "test":
         return "/notifications"
-    if claimed.kind in (*PINGS, "weekly"):
+    if claimed.kind in (*OF_A_PRACTICE, "weekly"):
         return f"/people/{claimed.support_id}"
     return f"/exposures/{claimed.exposure_id}" if claimed.exposure_id else "/today"
 
 
 def _tag(claimed: Claimed) -> str:
     """The same for what takes each other's place, on the way and on the device; 32 base64url characters."""
-    about = claimed.exposure_id if claimed.kind in PINGS or claimed.support_id is None else None
-    family = "timer" if claimed.support_id is None else "ping" if claimed.kind in PINGS else claimed.kind
+    about = claimed.exposure_id if claimed.kind in OF_A_PRACTICE or claimed.support_id is None else None
+    family = "timer" if claimed.support_id is None else "ping" if claimed.kind in OF_A_PRACTICE else claimed.kind
     source = f"{family} {claimed.support_id} {about}".encode()
     return urlsafe_b64encode(hashlib.sha256(source).digest()[:24]).decode()
 
@@ -113,6 +115,8 @@ def _open(claimed: Claimed, language: NullTranslations) -> Words:
         case "finished" | "goal":
             title = _("%(name)s practised") if claimed.kind == "finished" else _("%(name)s reached today’s goal")
             return Words(title % {"name": name}, _sum(facts, language))
+        case "earlier":
+            return Words(_("%(name)s practised earlier today") % {"name": name}, _sum(facts, language))
         case "milestone":
             title = language.ngettext("%(num)s day in a row", "%(num)s days in a row", facts["streak"])
             return Words(title % {"num": facts["streak"]}, _("%(name)s practised again.") % {"name": name})
@@ -123,7 +127,7 @@ def _open(claimed: Claimed, language: NullTranslations) -> Words:
         case "check_in":
             return Words(_("How strong is it now?"), _("Time for a check-in."))
         case "end":
-            return Words(_("Your time is done"), _("You stayed. Note how it was."))
+            return Words(_("Your time is done"), _("When you like, a word on how it was."))
         case _:
             return Words(_("This works"), _("Rung can reach you here."))
 
@@ -156,7 +160,7 @@ def _sum(facts: dict[str, Any], language: NullTranslations) -> str:
     if facts["streak"] > 1:
         text = language.ngettext("%(num)s day in a row", "%(num)s days in a row", facts["streak"])
         parts.append(text % {"num": facts["streak"]})
-    return ", ".join(parts) or language.gettext("A short one counts too.")
+    return ", ".join(parts) or language.gettext("A short try. Trying is practice.")
 
 
 def _week(facts: dict[str, Any], language: NullTranslations) -> str:

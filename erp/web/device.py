@@ -13,7 +13,7 @@ from erp.domain import device as devices
 from erp.domain.account import account_of
 from erp.domain.device import DeviceView, devices_of
 from erp.domain.errors import Conflict, Invalid
-from erp.domain.notification import tell_device
+from erp.domain.notification import A_TEST, tell_device
 from erp.domain.practice import local_day
 from erp.domain.subscription import parse
 from erp.storage.notification import Device
@@ -184,10 +184,11 @@ def _milliseconds(moment: datetime) -> int:
 def test(device_id: uuid.UUID) -> Any:
     """Send one device a test."""
     found = devices.device_of(db(), me().id, device_id)
-    tell_device(db(), found, now())
+    told = tell_device(db(), found, now())
     db().commit()
     wake()
-    return _fragment(found, _milliseconds(now()))
+    # A second tap waits for what the first one sent.
+    return _fragment(found, _milliseconds(now() if told else now() - A_TEST))
 
 
 @blueprint.post("/devices/<uuid:device_id>/name")

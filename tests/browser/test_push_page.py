@@ -73,6 +73,11 @@ def allowed(phone: Callable[..., BrowserContext], problems: Problems) -> Page:
     return page
 
 
+def by_id(versions: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The versions of service workers by their ids."""
+    return {each["versionId"]: each for each in versions}
+
+
 class Pushes:
     """Hands messages to the service worker of a page, as the browser does when they come from a push service."""
 
@@ -82,11 +87,17 @@ class Pushes:
         until(page, lambda: page.evaluate("navigator.serviceWorker.controller.state") == "activated")
         self.origin = page.evaluate("location.origin")
         self.devtools = page.context.new_cdp_session(page)
-        known: list[dict[str, Any]] = []
-        self.devtools.on("ServiceWorker.workerRegistrationUpdated", lambda event: known.extend(event["registrations"]))
+        # The browser tells of other phones' workers too: this page's is the one that controls it.
+        here = self.devtools.send("Target.getTargetInfo")["targetInfo"]["targetId"]
+        known: dict[str, dict[str, Any]] = {}
+        self.devtools.on("ServiceWorker.workerVersionUpdated", lambda event: known.update(by_id(event["versions"])))
         self.devtools.send("ServiceWorker.enable")
-        until(page, lambda: [each for each in known if each["scopeURL"].startswith(self.origin)])
-        self.registration = next(each for each in known if each["scopeURL"].startswith(self.origin))["registrationId"]
+
+        def mine() -> list[str]:
+            return [each["registrationId"] for each in known.values() if here in each.get("controlledClients", ())]
+
+        until(page, mine)
+        (self.registration,) = set(mine())
 
     @property
     def worker(self) -> Worker:
@@ -461,7 +472,7 @@ def known(page: Page) -> dict[str, Any]:
 def turn_on(page: Page) -> str:
     """Turn notifications on; the id of the device."""
     page.goto("/notifications")
-    page.get_by_role("button", name="Turn on notifications on this phone").tap()
+    page.get_by_role("button", name="Turn on notifications here").tap()
     expect(page.get_by_text("Notifications are on here.")).to_be_visible()
     return str(known(page)["id"])
 
@@ -488,7 +499,7 @@ def test_turned_on_this_phone_stands_in_the_list_and_can_be_removed(subscribing:
     mine.get_by_text("Rename or remove").tap()
     mine.get_by_role("button", name="Remove this device").tap()
     expect(mine).to_have_count(0)
-    expect(subscribing.get_by_role("button", name="Turn on notifications on this phone")).to_be_visible()
+    expect(subscribing.get_by_role("button", name="Turn on notifications here")).to_be_visible()
     until(subscribing, lambda: subscribing.evaluate("localStorage.getItem('made-up')") == "{}")
     posts = listening(subscribing)
     subscribing.goto("/today")

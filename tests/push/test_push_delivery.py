@@ -13,6 +13,8 @@ from erp.domain import cheer as cheers
 from erp.domain import support as supports
 from erp.domain.account import person_of
 from erp.domain.notification import look_away, tell_device
+from erp.domain.plan import add_pause
+from erp.domain.practice import local_day
 from erp.storage.account import Account
 from erp.storage.notification import Delivery, Device, Notification
 from tests.push.crew import NOON, SECRET, Crew
@@ -308,7 +310,8 @@ def test_a_test_goes_to_one_device_alone_and_in_its_language(crew: Crew, push_se
     crew.client_device(first)
     with crew.writing() as session:
         device = crew.device(session, crew.client, second, locale="en_US")
-        tell_device(session, device, crew.clock())
+        assert tell_device(session, device, crew.clock())
+        assert not tell_device(session, device, crew.clock())
     crew.jobs.deliver_now()
     assert push_service.received(first) == []
     (test,) = push_service.delivered(second)
@@ -335,6 +338,45 @@ def test_a_worker_that_died_between_taking_and_marking_is_followed_by_another_wi
     # At least once, and the device shows it once: the tag and the topic are the same.
     assert first.json["notification"]["tag"] == again.json["notification"]["tag"]
     assert first.headers["topic"] == again.headers["topic"]
+
+
+def test_a_message_that_cannot_be_made_holds_nobody_up(crew: Crew, push_service: PushService):
+    broken, fine = push_service.subscribe(), push_service.subscribe()
+    crew.coach("sam", broken)
+    crew.coach("ada", fine)
+    with crew.writing() as session:
+        device = session.scalars(select(Device).join(Account).where(Account.email == "sam@example.org")).one()
+        device.subscription = (device.subscription or {}) | {"origin": "https://" + "x" * 2000}
+    crew.practise("started")
+    crew.jobs.deliver_now()
+    assert sorted(deliveries(crew)) == [("given_up", "refused", 1), ("sent", None, 1)]
+    assert len(push_service.delivered(fine)) == 1
+
+
+def test_a_pause_that_begins_meanwhile_holds_back_what_waits(crew: Crew, push_service: PushService):
+    phone = push_service.subscribe()
+    crew.coach("sam", phone)
+    crew.practise("started")
+    with crew.writing() as session:
+        today = local_day(crew.clock(), NOON)
+        add_pause(session, crew.client, {"first_day": str(today), "last_day": str(today)}, today, crew.clock())
+    crew.jobs.deliver_now()
+    assert push_service.received() == []
+
+
+def test_a_practice_that_goes_on_past_its_end_is_asked_about_until_it_counts_as_forgotten(
+    crew: Crew, push_service: PushService
+):
+    mine = push_service.subscribe()
+    crew.client_device(mine)
+    exposure = crew.practise("started", planned_minutes=10, check_in_minutes=5, stopping_rule="tested")
+    with crew.writing() as session:
+        look_away(session, crew.client, exposure, True, crew.clock())
+    for _ in range(60):
+        crew.clock.ahead += timedelta(minutes=1)
+        crew.jobs.deliver_now()
+    kinds = [one.json["notification"]["data"]["kind"] for one in push_service.delivered(mine)]
+    assert kinds == ["check_in", "end", *["check_in"] * 5]
 
 
 def test_two_workers_at_once_send_each_notification_once(crew: Crew, push_service: PushService):

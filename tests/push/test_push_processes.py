@@ -47,6 +47,8 @@ def worker(crew: Crew, woken: Jobs, tmp_path: Path) -> Iterator[Start]:
     """Starts worker processes on the queue; they end with the test."""
     settings = woken.settings
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RUNG_")} | {
+        # Not UTC: an alarm that was taken for local time would ring hours away.
+        "TZ": "America/New_York",
         "RUNG_DATA": str(tmp_path),
         "DATABASE_URL": settings.database_url,
         "RUNG_QUEUE": settings.queue,
@@ -103,7 +105,7 @@ def test_something_due_later_is_sent_on_time_without_another_nudge(
     crew.client_device(phone)
     worker("--no-periodic")
     exposure = crew.practise("started", planned_minutes=1, check_in_minutes=0)
-    due = crew.clock() + timedelta(seconds=3)
+    due = (crew.clock() + timedelta(seconds=3)).replace(microsecond=999_000)
     with crew.writing() as session:
         look_away(session, crew.client, exposure, True, crew.clock())
         session.scalars(select(Notification)).one().due_at = due

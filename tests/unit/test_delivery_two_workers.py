@@ -14,7 +14,7 @@ from erp.domain import delivery as delivering
 from erp.domain import notification as notifying
 from erp.settings import Settings
 from erp.storage.db import Sessions, open_engine
-from erp.storage.notification import Delivery
+from erp.storage.notification import Delivery, Notification
 from tests.unit.supporting import NOON, person, phone
 
 MANY = delivering.BATCH + 50
@@ -27,8 +27,20 @@ def sessions(settings: Settings) -> Iterator[Sessions]:
     sessions = Sessions(engine)
     with sessions.writing() as session:
         device = phone(session, person(session).id)
-        for _ in range(MANY):
-            notifying.tell_device(session, device, NOON)
+        notifying.tell_device(session, device, NOON)
+        first = session.scalars(select(Notification)).one()
+        session.add_all(
+            Notification(
+                account_id=first.account_id,
+                device_id=device.id,
+                kind=first.kind,
+                facts={},
+                created_at=NOON,
+                due_at=NOON,
+                expires_at=first.expires_at,
+            )
+            for _ in range(MANY - 1)
+        )
         session.commit()
     yield sessions
     engine.dispose()
@@ -59,7 +71,7 @@ def hand_all_out(sessions: Sessions) -> None:
 def test_two_workers_at_once_never_take_the_same_delivery(sessions: Sessions):
     hand_all_out(sessions)
     taken: list[uuid.UUID] = []
-    for _ in range(2):
+    for _ in range(-(-MANY // delivering.TAKEN_AT_ONCE)):
         for claimed in at_once(sessions, lambda session: delivering.claim(session, NOON)):
             assert all(each.attempt == 1 for each in claimed)
             taken += [each.id for each in claimed]

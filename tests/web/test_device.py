@@ -79,7 +79,7 @@ def change(sessions: Sessions, device_id: str, **values: Any) -> None:
 
 def test_the_page_explains_and_asks_for_nothing_by_itself(client: Phone):
     html = client.get("/notifications").text
-    assert "Turn on notifications on this phone" in html
+    assert "Turn on notifications here" in html
     assert "Home Screen" in html
     assert html.count('<button type="button" class="button primary" data-turn-on>') == 2
     assert re.search(r'name="quiet_from" type="time" value="21:00"', html)
