@@ -11,7 +11,7 @@ from erp import commands, web
 from erp.jobs.tasks import Jobs
 from erp.settings import Settings
 from erp.storage.db import Sessions, box, open_engine
-from erp.web import account, assets, cheer, device, exposure, formats, ladder, practice, shell, support
+from erp.web import account, assets, cheer, device, exposure, formats, kit, ladder, practice, shell, support
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,10 +29,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["rung.jobs"], app.extensions["rung.wake"] = jobs, jobs.wake
     formats.install(app)
     web.install(app, settings)
-    for room in (shell, account, ladder, practice, exposure, support, cheer, device):
+    for room in (shell, account, ladder, practice, exposure, support, cheer, device, kit):
         app.register_blueprint(room.blueprint)
     commands.install(app)
-    assets.install(app, ROOT / "static", settings.data / "static")
+    assets.install(app, ROOT / "static", settings.data / "static", shell.BUNDLE)
     if settings.proxies:
         count = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+
 import click
 from flask import Flask, current_app
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
+from erp.domain.integrity import Finding, accounts, check_account, check_links, check_readable, count_accounts
 from erp.jobs.queue import worker
 from erp.jobs.tasks import Jobs
-from erp.storage.db import Sessions
+from erp.settings import Settings
+from erp.storage.backup import BackupError, Progress, backup, restore
+from erp.storage.db import Sessions, is_current
 from erp.storage.resealing import reseal
 
 
 def install(app: Flask) -> None:
     """Add the commands to the application."""
     app.cli.add_command(rotate_data_keys)
-    app.cli.add_command(run_worker)
+    for command in (run_worker, check_database, repair_database, back_up, restore_database):
+        app.cli.add_command(command)
 
 
 @click.command("rotate-data-keys")
@@ -36,3 +49,126 @@ def run_worker(no_periodic: bool) -> None:
     if not no_periodic:
         jobs.sweep()
     worker(jobs.queue, periodic=not no_periodic).run()
+
+
+@click.command("check")
+def check_database() -> None:
+    """Verify the whole database against its events, while Rung goes on; ends with 1 when something does not hold."""
+    sessions = _current_sessions()
+    with _sentences(), sessions.reading() as session:
+        found = [_show(finding) for finding in chain(check_readable(session), check_links(session))]
+        for account in _each(session):
+            found += [_show(finding) for finding in check_account(session, account, _now())]
+    if found:
+        click.echo(f"{len(found)} do not hold. Make a backup, then `flask --app app repair` rebuilds what can be.")
+        raise SystemExit(1)
+    click.echo("Everything holds together.")
+
+
+@click.command("repair")
+def repair_database() -> None:
+    """Rebuild what does not hold from the events, while Rung goes on; ends with 1 when something cannot be rebuilt."""
+    sessions = _current_sessions()
+    with _sentences():
+        with sessions.reading() as session:
+            found = [_show(finding) for finding in check_readable(session)]
+        with sessions.writing() as session:
+            found += [_show(finding) for finding in check_links(session, repair=True)]
+            session.commit()
+        with sessions.reading() as reading:
+            for account in _each(reading):
+                # One person at a time, so that nobody waits for all of it.
+                with sessions.writing() as session:
+                    found += [_show(finding) for finding in check_account(session, account, _now(), repair=True)]
+                    session.commit()
+    click.echo(f"{found.count(True)} rebuilt." if found else "Everything holds together.")
+    if not all(found):
+        click.echo(f"{found.count(False)} cannot be rebuilt.")
+        raise SystemExit(1)
+
+
+def _current_sessions() -> Sessions:
+    sessions: Sessions = current_app.extensions["rung.sessions"]
+    if not is_current(sessions.engine):
+        raise click.ClickException(
+            "The database cannot be read, or it is another Rung’s than this one. Start Rung once."
+        )
+    return sessions
+
+
+def _each(session: Session) -> Iterator[uuid.UUID]:
+    """Every account, saying now and then how far it is when there are many."""
+    total, done = count_accounts(session), 0
+    some = accounts(session)
+    while some:
+        yield from some
+        done += len(some)
+        if done < total:
+            click.echo(f"{done} of {total} people", err=True)
+        some = accounts(session, some[-1])
+
+
+def _show(finding: Finding) -> bool:
+    """Say what was found; whether it can be rebuilt."""
+    click.echo(f"{finding.table} {finding.key}: {finding.what}")
+    return not finding.lost
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Says in a sentence that a database cannot be read."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0].rstrip("?. ")
+        raise click.ClickException(f"The database cannot be read: {reason}.") from error
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+def back_up(file: Path, overwrite: bool) -> None:
+    """Copy the whole database into FILE while Rung goes on. Keep data.keys with it: without them texts are gone."""
+    with _said() as progress:
+        backup(_database_url(), file, progress, overwrite=overwrite)
+    click.echo(f"The database is in {file}.")
+
+
+@click.command("restore")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--overwrite", is_flag=True, help="Replace a database that somebody uses.")
+def restore_database(file: Path, overwrite: bool) -> None:
+    """Make the database what FILE holds. Stop Rung first."""
+    with _said() as progress:
+        restore(_database_url(), file, progress, overwrite=overwrite)
+    click.echo(f"The database is what {file} held. Start Rung.")
+
+
+def _database_url() -> str:
+    settings: Settings = current_app.extensions["rung.settings"]
+    return settings.database_url
+
+
+@contextmanager
+def _said() -> Iterator[Progress]:
+    """Shows how far a copy is, on one line, and says in a sentence why it did not succeed."""
+    shown = ""
+
+    def progress(done: int, total: int | None) -> None:
+        nonlocal shown
+        share = f"{done * 100 // total:>3} %" if total else f"{done // 1024:,} kB"
+        if share != shown:
+            click.echo(f"\r{share}", nl=False, err=True)
+            shown = share
+
+    try:
+        yield progress
+    except BackupError as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        if shown:
+            click.echo(err=True)

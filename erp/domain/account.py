@@ -7,7 +7,7 @@ import re
 import secrets
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -52,7 +52,8 @@ def zone_names() -> tuple[str, ...]:
 class Person:
     """Who is signed in: what every page needs of an account.
 
-    `deaf`: one of their devices stopped taking notifications, and they have not dealt with it yet.
+    `phone_key` opens what their phones keep, so no log may show it. Quiet hours are minutes after midnight. `deaf`:
+    one of their devices stopped taking notifications, and they have not dealt with it yet.
     """
 
     id: uuid.UUID
@@ -62,6 +63,9 @@ class Person:
     sound: bool
     vibration: bool
     check_in_minutes: int
+    phone_key: bytes = field(repr=False)
+    quiet_from: int
+    quiet_until: int
     deaf: bool
 
 
@@ -74,6 +78,9 @@ PERSON = select(
     _account.sound,
     _account.vibration,
     _account.check_in_minutes,
+    _account.phone_key,
+    _account.quiet_from,
+    _account.quiet_until,
     exists().where(_device.account_id == _account.id, _device.stopped_at.is_not(None)).correlate(table_of(Account)),
 ).where(_account.id == bindparam("account"))
 

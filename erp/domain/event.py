@@ -5,11 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from erp.domain.exposure import KINDS, OUTCOMES, STOPPING_RULES
 from erp.domain.fields import Fields
+
+# A clock that is further off was never set; its batch is taken by what it shows at sending, like one without a measure.
+LARGEST_SKEW = timedelta(days=3660)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +66,10 @@ def parse(raw: Mapping[str, Any]) -> NewEvent:
     assert exposure_id
     assert at
     return NewEvent(event_id, exposure_id, kind, at, value, data)
+
+
+def skew_of(raw: object) -> timedelta | None:
+    """What a phone measured that its clock lacks (ms), or None when it says nothing that makes sense."""
+    if not isinstance(raw, int) or isinstance(raw, bool) or abs(raw) > LARGEST_SKEW / timedelta(milliseconds=1):
+        return None
+    return timedelta(milliseconds=raw)

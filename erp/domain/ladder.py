@@ -130,11 +130,24 @@ def has_ladder(session: Session, account_id: uuid.UUID) -> bool:
 
 def ladder_of(session: Session, fear: Fear) -> FearView:
     """The fear's active steps, hardest first; the lowest that is not mastered is next."""
-    steps = session.scalars(
-        select(Step)
-        .where(Step.account_id == fear.account_id, Step.fear_id == fear.id, Step.archived_at.is_(None))
-        .order_by(Step.suds.desc(), Step.created_at.desc(), Step.position.desc())
-    ).all()
+    return ladders_of(session, [fear])[0]
+
+
+def ladders_of(session: Session, fears: Sequence[Fear]) -> list[FearView]:
+    """The ladders of fears of one client, in their order."""
+    found: dict[uuid.UUID, list[Step]] = {fear.id: [] for fear in fears}
+    if fears:
+        steps = session.scalars(
+            select(Step)
+            .where(Step.account_id == fears[0].account_id, Step.fear_id.in_(found), Step.archived_at.is_(None))
+            .order_by(Step.suds.desc(), Step.created_at.desc(), Step.position.desc())
+        )
+        for step in steps:
+            found[step.fear_id].append(step)
+    return [_ladder(fear, found[fear.id]) for fear in fears]
+
+
+def _ladder(fear: Fear, steps: Sequence[Step]) -> FearView:
     lowest = next((step.id for step in reversed(steps) if step.mastered_at is None), None)
     views = [view_of(step, is_next=step.id == lowest) for step in steps]
     return FearView(fear.id, fear.name, fear.archived_at is not None, views)

@@ -90,12 +90,18 @@ class Receipt:
 
 
 def record(
-    session: Session, account_id: uuid.UUID, events: Sequence[NewEvent], sent_at: datetime, now: datetime
+    session: Session,
+    account_id: uuid.UUID,
+    events: Sequence[NewEvent],
+    sent_at: datetime,
+    now: datetime,
+    skew: timedelta | None = None,
 ) -> Receipt:
     """Take events, once each, and bring the exposures, days and steps they touch up to date.
 
-    `sent_at` is the phone's clock at the moment of sending: what it says tells how wrong that clock is. An event
-    that was taken before answers like the first time and changes nothing.
+    `sent_at` is the phone's clock at the moment of sending: what it says tells how wrong that clock is. `skew` tells
+    it better, where the phone has measured it in quick answers. An event that was taken before answers like the first
+    time and changes nothing.
     """
     connection = session.connection()
     asked = {
@@ -120,7 +126,7 @@ def record(
         receipt.accepted.append(event.id)
     for exposure_id, new in fresh.items():
         events_known = [row for row in known.values() if row.exposure_id == exposure_id]
-        shifted = _shifted(new, {row.shift_ms for row in events_known}, now - sent_at, now)
+        shifted = _shifted(new, {row.shift_ms for row in events_known}, skew, now - sent_at, now)
         state = fold(
             [happening(row.id, row.kind, row.happened_at, row.shift_ms, row.value, row.data) for row in events_known]
             + [happening(event.id, event.kind, event.at, shift, event.value, event.data) for event, shift in shifted]
@@ -156,16 +162,18 @@ def _problem(
 
 
 def _shifted(
-    events: Iterable[NewEvent], shifts: set[int], offset: timedelta, now: datetime
+    events: Iterable[NewEvent], shifts: set[int], skew: timedelta | None, offset: timedelta, now: datetime
 ) -> list[tuple[NewEvent, int]]:
     """Each event with the milliseconds to add to the phone's time.
 
     Batches of one phone measure a slightly different offset each; a shift that the exposure has already is taken
-    again while it is near enough, so that durations stay exact. Nothing can have happened after now.
+    again while it is near enough, so that durations stay exact. The offset holds the time that the request took; the
+    skew does not, and so tells a correction of half a minute. Nothing can have happened after now.
     """
-    measured = _milliseconds(offset)
-    near = [shift for shift in shifts if abs(measured - shift) <= _milliseconds(SANE_SKEW + JITTER)]
-    fallback = 0 if abs(offset) <= SANE_SKEW else measured
+    sane, close = (SANE_SKEW, SANE_SKEW + JITTER) if skew is None else (JITTER, JITTER)
+    measured = _milliseconds(offset if skew is None else skew)
+    near = [shift for shift in shifts if abs(measured - shift) <= _milliseconds(close)]
+    fallback = 0 if abs(measured) <= _milliseconds(sane) else measured
     shift = min(near, key=lambda each: abs(measured - each), default=fallback)
     latest = now + SANE_SKEW
     return [(event, min(shift, _milliseconds(latest - event.at))) for event in events]
@@ -224,6 +232,12 @@ def texts_of(state: State) -> dict[str, Any]:
     }
 
 
+def place_of(state: State, started_at: datetime, zone: str) -> dict[str, Any]:
+    """The columns that the first recorded start fixes for good; `zone` is for a phone that names none of its own."""
+    where = _zone_or(state.start["zone"], zone)
+    return {"zone": where, "local_date": local_day(started_at, where), "step_id": uuid.UUID(state.start["step"])}
+
+
 def _keep(
     session: Session,
     account_id: uuid.UUID,
@@ -239,12 +253,7 @@ def _keep(
     if has_text or before is None:
         values |= texts_of(state)
     if state.started_at is not None and (before is None or before.local_date is None):
-        where = _zone_or(state.start["zone"], zone)
-        values |= {
-            "zone": where,
-            "local_date": local_day(state.started_at, where),
-            "step_id": uuid.UUID(state.start["step"]),
-        }
+        values |= place_of(state, state.started_at, zone)
     if before is None:
         session.connection().execute(ADD_EXPOSURE, {"id": exposure_id, "account_id": account_id, **values})
         return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from datetime import datetime
 
@@ -14,7 +15,8 @@ from erp.storage.db import Base
 class Account(Base):
     """One person. `session_epoch` is part of every session cookie: adding one signs out everywhere.
 
-    Quiet hours are minutes after local midnight, and may reach over it; equal ends mean that there are none.
+    Quiet hours are minutes after local midnight, and may reach over it; equal ends mean that there are none. With
+    `phone_key` the person's phones lock what they keep of unsent practice; only a signed-in page is told it.
     """
 
     __tablename__ = "account"
@@ -32,6 +34,7 @@ class Account(Base):
     discreet: Mapped[bool] = mapped_column(default=False)
     quiet_from: Mapped[int] = mapped_column(SmallInteger, default=21 * 60)
     quiet_until: Mapped[int] = mapped_column(SmallInteger, default=8 * 60)
+    phone_key: Mapped[bytes] = mapped_column(LargeBinary(32), default=lambda: secrets.token_bytes(32))
 
 
 class RecoveryCode(Base):

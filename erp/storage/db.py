@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cryptography.fernet import Fernet, MultiFernet
-from sqlalchemy import DateTime, Engine, LargeBinary, MetaData, Table, create_engine, event, text
+from sqlalchemy import DateTime, Engine, LargeBinary, MetaData, Table, create_engine, event, inspect, text
 from sqlalchemy.engine import Connection, Dialect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -147,6 +147,35 @@ def is_current(engine: Engine) -> bool:
             return bool(connection.scalar(text("SELECT version_num FROM alembic_version")) == newest)
     except SQLAlchemyError:
         return False
+
+
+def is_empty(url: str) -> bool:
+    """Whether nobody has an account in the database at the address, or there are no tables or no file at all.
+
+    What cannot be read is not empty. Raises SQLAlchemyError when PostgreSQL does not answer.
+    """
+    parsed = make_url(url)
+    file = Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" else None
+    if file and not (file.exists() and file.stat().st_size):
+        return True
+    engine = open_engine(url)
+    try:
+        with engine.connect() as connection:
+            there = inspect(connection).has_table("account")
+            return not there or connection.scalar(text("SELECT 1 FROM account LIMIT 1")) is None
+    except SQLAlchemyError:
+        if file is None:
+            raise
+        return False
+    finally:
+        engine.dispose()
+
+
+def damages(session: Session) -> list[str]:
+    """What SQLite finds wrong with the pages of its file; PostgreSQL looks after its own."""
+    if session.get_bind().dialect.name != "sqlite":
+        return []
+    return [answer for answer in session.scalars(text("PRAGMA integrity_check(10)")) if answer != "ok"]
 
 
 class Sessions:

@@ -50,6 +50,9 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+# What the phone keeps for when there is no network (js/worker.js); no other page is ever kept.
+KEPT = frozenset({"/today", "/ladder", "/ladder/<uuid:fear_id>", "/calendar", "/kit"})
+
 # One slash, then no second one: browsers read //host and /\\host as another site.
 OWN_PATH = re.compile(r"/(?:[^/\\\x00-\x20\x7f][^\\\x00-\x1f\x7f]*)?")
 
@@ -208,7 +211,9 @@ def _load_visitor(key: str) -> Visitor | None:
 
 
 def _unauthorized() -> BaseResponse:
-    target = url_for("account.sign_in", next=request.full_path.rstrip("?") if request.method in SAFE else None)
+    # A form is sent anew from the page on which it stood.
+    form_page = urlsplit(request.referrer or "").path or None
+    target = url_for("account.sign_in", next=request.full_path.rstrip("?") if request.method in SAFE else form_page)
     if by_htmx():
         page = urlsplit(request.headers.get("HX-Current-URL", "")).path or None
         return Response(status=401, headers={"HX-Redirect": url_for("account.sign_in", next=page)})
@@ -257,6 +262,8 @@ def _finish(response: Response) -> Response:
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     response.vary.update(("HX-Request", "HX-Request-Type"))
+    if response.mimetype == "text/html" and not response.location and not by_htmx():
+        _sign(response)
     if log.isEnabledFor(logging.INFO):
         line = {
             "time": g.now.isoformat(timespec="milliseconds"),
@@ -268,6 +275,14 @@ def _finish(response: Response) -> Response:
         }
         log.info(json.dumps(line))
     return response
+
+
+def _sign(response: Response) -> None:
+    """Mark a page as ours, unlike the one of a café's network, and say who is signed in and whether it may be kept."""
+    known = current_user.is_authenticated
+    response.headers["Rung-Page"] = str(me().id) if known else "nobody"
+    if known and response.status_code == 200 and request.url_rule and request.url_rule.rule in KEPT:
+        response.headers["Rung-Keep"] = "yes"
 
 
 def _compress_refusal(response: Response) -> Response:

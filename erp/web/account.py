@@ -211,6 +211,12 @@ def sign_out_everywhere() -> BaseResponse:
     return sign_out()
 
 
+@blueprint.get("/account/leaving")
+def leaving() -> str:
+    """Ask what becomes of events that wait on this phone; few who sign out ever see it."""
+    return render_template("account/_leaving.html")
+
+
 @blueprint.get("/account/codes")
 def codes() -> str:
     """Show new recovery codes until they are saved, else how many are left."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from wsgiref.headers import Headers
 
@@ -18,12 +20,16 @@ from whitenoise.compress import Compressor
 
 YEAR = 31_536_000
 KEPT = 3
+BUNDLE = "bundle.json"
 
 
-def install(app: Flask, source: Path, built: Path) -> None:
-    """Serve `source` at /static/<hash>/ from compressed copies under `built`, and give templates `asset(path)`."""
-    version = _version(source)
-    _build(source, built / version)
+def install(app: Flask, source: Path, built: Path, bundle: Sequence[str] = ()) -> None:
+    """Serve `source` at /static/<hash>/ from compressed copies under `built`, and give templates `asset(path)`.
+
+    The files that `bundle` names can also be had as one: BUNDLE, an object with their texts by their paths.
+    """
+    version = _version(source, bundle)
+    _build(source, built / version, bundle)
     app.extensions["rung.version"] = version
     app.jinja_env.globals["asset"] = f"/static/{version}/".__add__
     served = WhiteNoise(
@@ -60,8 +66,8 @@ def _files(source: Path) -> list[Path]:
     return sorted(path for path in source.rglob("*") if path.is_file())
 
 
-def _version(source: Path) -> str:
-    digest = hashlib.sha256()
+def _version(source: Path, bundle: Sequence[str]) -> str:
+    digest = hashlib.sha256("\0".join(bundle).encode())
     for path in _files(source):
         digest.update(str(path.relative_to(source)).encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -82,7 +88,7 @@ def _kept(built: Path) -> list[Path]:
     return sorted(trees, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
-def _build(source: Path, target: Path) -> None:
+def _build(source: Path, target: Path, bundle: Sequence[str]) -> None:
     """Make the compressed copy of the tree beside its place and move it there whole, unless it is there."""
     if target.exists():
         return
@@ -92,10 +98,15 @@ def _build(source: Path, target: Path) -> None:
         shutil.copytree(source, draft, dirs_exist_ok=True)
         os.utime(draft)
         _minify(draft)
+        texts = {path: (draft / path).read_text("utf-8") for path in bundle}
+        (draft / BUNDLE).write_text(json.dumps(texts, ensure_ascii=False, separators=(",", ":")), "utf-8")
         compressor = Compressor(quiet=True)
         for path in _files(draft):
             if compressor.should_compress(path.name):
                 list(compressor.compress(str(path)))
+        # Nobody asks whether a file has changed whose name would: without a date it is sent without the two headers.
+        for path in _files(draft):
+            os.utime(path, (0, 0))
         for old in _kept(target.parent)[KEPT - 1 :]:
             shutil.rmtree(old, ignore_errors=True)
         try:

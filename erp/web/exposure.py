@@ -15,10 +15,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from erp.domain.cheer import cheers_of
 from erp.domain.errors import Invalid, NotFound
-from erp.domain.event import NewEvent, parse
+from erp.domain.event import NewEvent, parse, skew_of
 from erp.domain.exposure import Happening, exposure_if_known, exposure_of, fold, happenings_of, running_of, view_of
 from erp.domain.fields import Fields
-from erp.domain.ladder import next_step, step_of
+from erp.domain.ladder import StepView, next_step, step_of
 from erp.domain.ladder import view_of as step_view
 from erp.domain.notification import look_away
 from erp.domain.practice import plan_on, practice_of
@@ -33,6 +33,25 @@ blueprint = Blueprint("exposure", __name__)
 
 MOST_EVENTS = 200
 FORGOTTEN_AFTER = timedelta(minutes=30)
+# js/offline.js knows these words in braces.
+ANY_STEP = StepView(
+    id=uuid.UUID(int=0),
+    fear_id=uuid.UUID(int=0),
+    parent_id=None,
+    title="{title}",
+    details="{details}",
+    response="{response}",
+    first_suds=0,
+    suds=0,
+    planned_minutes=1,
+    check_in_minutes=0,
+    stopping_rule="time",
+    mastered=False,
+    archived=False,
+    next=False,
+    runs=0,
+    ratings=[],
+)
 
 
 @blueprint.get("/practice")
@@ -65,6 +84,22 @@ def exposure_page(exposure_id: uuid.UUID) -> Any:
     except ValueError:
         raise NotFound from None
     return _page(step_of(db(), me().id, step_id), None, exposure_id)
+
+
+def page_without_step() -> str:
+    """The practice page of no step in particular: the phone puts in one of those it knows (js/offline.js)."""
+    return render_template(
+        "exposure/practice.html",
+        step=ANY_STEP,
+        exposure=None,
+        record={"zone": me().time_zone},
+        running=None,
+        account=me(),
+        plan=None,
+        errors={},
+        form={},
+        supporters=has_supporters(db(), me().id),
+    )
 
 
 def _page(
@@ -188,7 +223,7 @@ def _take_batch() -> Any:
             refused.append(_refusal(str(raw.get("id")) if isinstance(raw, dict) else "", error))
     # A phone that does not say what its clock shows is taken to be right.
     sent_at = Fields(batch).moment("sent_at") or now()
-    receipt = record(db(), me().id, good, sent_at, now())
+    receipt = record(db(), me().id, good, sent_at, now(), skew_of(batch.get("skew")))
     db().commit()
     if receipt.told:
         wake()

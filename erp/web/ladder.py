@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
@@ -36,11 +37,12 @@ def ladder(fear_id: uuid.UUID | None = None) -> str:
     """Show one fear's ladder: the one that is asked for, else the one practised last."""
     fears = ladders.fears(db(), me().id)
     fear = _fear(fear_id) if fear_id else ladders.practised_last(fears)
-    return render_template(
-        "ladder/ladder.html",
-        fears=[(each.id, each.name) for each in fears],
-        fear=ladders.ladder_of(db(), fear) if fear else None,
-    )
+    return ladder_page(fears, ladders.ladder_of(db(), fear) if fear else None)
+
+
+def ladder_page(fears: Sequence[Fear], fear: ladders.FearView | None) -> str:
+    """The page of one ladder beside the others."""
+    return render_template("ladder/ladder.html", fears=[(each.id, each.name) for each in fears], fear=fear)
 
 
 @blueprint.route("/ladder/new", methods=["GET", "POST"])

@@ -1,19 +1,77 @@
 // On every page: the service worker and its quiet notices, the offline mark, the time zone, the outbox. Notifications
 // have a file of their own, which only browsers that allow them fetch.
 
-import "./outbox.js";
+import { outbox } from "./outbox.js";
 
 const root = document.documentElement;
 const practising = () => document.querySelector("practice-page")?.dataset.phase === "running";
 
+const practice = document.querySelector("practice-page");
+const mark = document.getElementById("offline-mark");
+let stale = false; // there is something newer than this page
+
 function markOffline() {
-  const mark = document.getElementById("offline-mark");
-  if (mark) mark.hidden = navigator.onLine;
+  if (!mark) return;
+  const { kept } = root.dataset;
+  const [text] = mark.children;
+  text.textContent = stale ? mark.dataset.textBack : kept && !practice ? asOf(new Date(kept)) : mark.dataset.text;
+  mark.lastElementChild.hidden = !stale;
+  mark.hidden = !stale && !kept && navigator.onLine;
 }
+
+/** "Offline, as of 14:05"; with the day where it is not today. */
+function asOf(time) {
+  const today = time.toDateString() === new Date().toDateString();
+  const day = today ? {} : { weekday: "short", day: "numeric", month: "short" };
+  const written = time.toLocaleString(root.lang, { ...day, hour: "numeric", minute: "2-digit" });
+  return mark.dataset.textKept.replace("{time}", written);
+}
+
+/** The server answers again, or knows more than when this page was made. A practice page needs nothing of it. */
+function isBack() {
+  stale = !practice;
+  if (practice) delete root.dataset.kept;
+  markOffline();
+}
+
+const isTyped = (field) => field.value !== field.defaultValue;
 
 addEventListener("online", markOffline);
 addEventListener("offline", markOffline);
+mark?.lastElementChild.addEventListener("click", () => location.reload());
+outbox.addEventListener("answer", () => (root.dataset.kept || document.getElementById("waiting")) && isBack());
+// Whoever comes back to the page finds it as things stand; nothing changes under a finger.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden || !stale || [...document.querySelectorAll("input, textarea")].some(isTyped)) return;
+  location.reload();
+});
 markOffline();
+
+const LOOK = 20_000; // ms between two looks whether the server is back
+const [, version] = import.meta.url.match(/\/static\/([^/]+)\//) ?? [];
+
+/** Let the service worker keep what there is for when there is no network; it knows when that is needed. */
+async function keep() {
+  if ("keeps" in root.dataset || practising() || document.hidden) return;
+  const { active } = await navigator.serviceWorker.ready;
+  const { account = "nobody", kept } = root.dataset;
+  active.postMessage({ type: "keep", account, version, asked: Boolean(kept) });
+}
+
+function watchNetwork() {
+  setTimeout(keep, 1_000);
+  document.addEventListener("visibilitychange", keep);
+  navigator.serviceWorker.addEventListener("message", ({ data }) => data?.type === "kept" && root.dataset.kept && isBack());
+  if (!root.dataset.kept) return;
+  addEventListener("online", keep);
+  setInterval(() => root.dataset.kept && !stale && keep(), LOOK);
+}
+
+// Who is signed out elsewhere leaves nothing here that could be read.
+outbox.addEventListener("change", ({ detail: { count, trouble } }) => {
+  if ((count || root.dataset.kept) && document.getElementById("waiting")) import("./waiting.js").catch(() => {});
+  if (trouble === "signed-out") navigator.serviceWorker?.controller?.postMessage({ type: "keep", account: "nobody" });
+});
 
 /** Say that a new version waits; never while somebody practises, and nothing reloads unasked. */
 async function watchVersions() {
@@ -24,7 +82,11 @@ async function watchVersions() {
   const offer = () => {
     notice.hidden = !registration.waiting || !worker.controller || practising();
   };
-  const follow = () => registration.installing?.addEventListener("statechange", offer);
+  const follow = () =>
+    registration.installing?.addEventListener("statechange", () => {
+      offer();
+      keep();
+    });
   registration.addEventListener("updatefound", follow);
   document.addEventListener("practice-phase", offer);
   notice.querySelector("button").addEventListener("click", () => {
@@ -45,7 +107,10 @@ document.addEventListener("submit", (event) => {
   setTimeout(() => delete form.dataset.sent, 3000);
 });
 
-if ("serviceWorker" in navigator) watchVersions().catch(() => {});
+if ("serviceWorker" in navigator) {
+  watchVersions().catch(() => {});
+  watchNetwork();
+}
 
 if (window.Notification?.permission === "granted" && !("keeps" in root.dataset)) {
   import("./push.js").then(({ refresh }) => refresh(), () => {});
@@ -77,16 +142,6 @@ function compareZones() {
   notice.hidden = false;
 }
 
-/** What somebody typed and did not save is for them alone: with the sign-out it goes. */
-function forgetDrafts() {
-  if (root.dataset.account || "keeps" in root.dataset) return;
-  try {
-    for (const key of Object.keys(sessionStorage)) if (key.startsWith("rung-draft:")) sessionStorage.removeItem(key);
-  } catch {
-    // No storage, no drafts.
-  }
-}
-
 const readable = (zone) => zone.split("/").at(-1).replaceAll("_", " ");
 
 function remembered() {
@@ -97,5 +152,6 @@ function remembered() {
   }
 }
 
-forgetDrafts();
+// Where nobody is signed in, nothing is left to read.
+if (!root.dataset.account && !("keeps" in root.dataset)) import("./leave.js").then(({ forget }) => forget(), () => {});
 compareZones();

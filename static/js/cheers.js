@@ -16,6 +16,13 @@ export function pushed(account) {
   }
 }
 
+/** Whether quiet hours hold now; `hours` are their ends as minutes after midnight, like "1260 480". */
+function quiet(hours) {
+  const [from, until] = hours.split(" ").map(Number);
+  const now = new Date().getHours() * 60 + new Date().getMinutes();
+  return from > until ? now >= from || now < until : from <= now && now < until;
+}
+
 export class Cheers {
   #newest = null;
   #told = "";
@@ -31,9 +38,10 @@ export class Cheers {
     new ResizeObserver(() => page.style.setProperty("--cheer", `${bar.offsetHeight}px`)).observe(bar);
   }
 
-  /** How often to ask for news while an exposure runs, in ms. */
+  /** How often to ask for news while an exposure runs, in ms: a push brings it too, but not in quiet hours. */
   get pause() {
-    return "supporters" in this.page.dataset && !pushed(document.documentElement.dataset.account) ? CLOSE : CALM;
+    const { supporters } = this.page.dataset;
+    return supporters && (quiet(supporters) || !pushed(document.documentElement.dataset.account)) ? CLOSE : CALM;
   }
 
   /** All cheers of the exposure so far, first to last; only those that come while somebody is here are said aloud. */

@@ -1,14 +1,18 @@
 // Events wait here until the server has answered for each of them. Stored before they leave, kept through every
-// answer that is not surely ours, sent only under the account that made them.
+// answer that is not surely ours, sent only under the account that made them. They are locked with a key that only its
+// signed-in pages have: after the sign-out nobody reads them, and nothing is lost.
 
 import { openDB } from "../vendor/idb@8.0.4/index.js";
+import { clockNow, learn, onto } from "./clock.js";
 
 const EVENTS = "/events";
 const BATCH = 100;
 const TIMEOUT = 15_000;
 const PATIENCE = 3_000;
 const KEEPALIVE_BYTES = 60_000; // browsers refuse more than 64 KiB in flight
-const account = document.documentElement.dataset.account;
+const { account, phoneKey } = document.documentElement.dataset;
+// An older version of this page, in another tab, would not know what to do with what is locked: it does not find it.
+const locked = `${account} locked`;
 
 /** Fires "change" (detail {count, trouble}), "answer" (the server's answer) as things move. */
 export const outbox = new EventTarget();
@@ -35,6 +39,36 @@ async function connect() {
   return database;
 }
 
+let key;
+
+function unlock() {
+  const bytes = Uint8Array.from(phoneKey.match(/../g), (two) => parseInt(two, 16));
+  key ??= crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
+  return key;
+}
+
+async function seal(event) {
+  const { id } = event;
+  try {
+    const iv = crypto.getRandomValues(new Uint8Array(12));
+    const text = new TextEncoder().encode(JSON.stringify(event));
+    return { id, account: locked, iv, box: await crypto.subtle.encrypt({ name: "AES-GCM", iv }, await unlock(), text) };
+  } catch {
+    return { id, account, event }; // without https there is no cryptography: better readable than lost
+  }
+}
+
+/** The event of an entry, or null: what another key locked is not for this page. */
+async function unseal({ event, iv, box }) {
+  if (event) return event;
+  try {
+    const bytes = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, await unlock(), box);
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
+}
+
 function forget() {
   opening?.then((database) => database?.close());
   opening = null;
@@ -48,7 +82,7 @@ async function keep(database, entries) {
 
 /** Store one event; resolves when it will survive the page. */
 export async function put(event) {
-  const entry = { id: event.id, account, event };
+  const entry = await seal(event);
   const store = async () => keep(await open(), [entry]);
   try {
     await store().catch(() => {
@@ -67,11 +101,14 @@ export async function waiting() {
   if (!account) return [];
   let entries = [];
   try {
-    entries = await (await open()).getAllFromIndex("outbox", "account", account);
+    const database = await open();
+    const kept = [account, locked].map((whose) => database.getAllFromIndex("outbox", "account", whose));
+    entries = (await Promise.all(kept)).flat();
   } catch {
     // No storage: what is in memory is all there is.
   }
-  return [...entries, ...spare.values()].map((entry) => entry.event).sort((a, b) => (a.id < b.id ? -1 : 1));
+  const events = await Promise.all([...entries, ...spare.values()].map(unseal));
+  return events.filter(Boolean).sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 async function remove(ids) {
@@ -114,9 +151,11 @@ export function flush() {
 }
 
 async function fly() {
+  clearTimeout(timer);
   while (again) {
     again = false;
-    await alone(send);
+    let size = BATCH;
+    while (size) size = await alone(() => send(size));
   }
 }
 
@@ -124,44 +163,52 @@ async function fly() {
 async function alone(task) {
   if (!navigator.locks) return task();
   let begun = false;
+  const signal = AbortSignal.timeout(TIMEOUT + PATIENCE); // longer than a tab that lives holds it
+  const first = () => {
+    begun = true;
+    return task();
+  };
   try {
-    await navigator.locks.request("rung-outbox", { signal: AbortSignal.timeout(TIMEOUT) }, () => {
-      begun = true;
-      return task();
-    });
+    return await navigator.locks.request("rung-outbox", { signal }, first);
   } catch {
-    if (!begun) await task();
+    return begun ? 0 : task();
   }
 }
 
-async function send() {
-  clearTimeout(timer);
-  let size = BATCH;
-  for (;;) {
-    const batch = (await waiting()).slice(0, size);
-    const was = trouble;
-    const answer = batch.length ? await post(batch) : null;
-    if (answer === "too-large" && batch.length > 1) {
-      size = Math.ceil(batch.length / 2);
-      continue;
-    }
-    trouble = typeof answer === "string" ? answer : null;
-    if (!answer) return was && tell();
-    const done = trouble ? [] : [...answer.accepted, ...answer.refused.map((one) => one.id)];
-    if (!done.length) {
-      tell();
-      // Only the person can change who is signed in; until then there is nobody to try for.
-      return trouble === "other-account" || later();
-    }
-    failures = 0;
-    await remove(done);
-    outbox.dispatchEvent(new CustomEvent("answer", { detail: answer }));
+/** Send one batch of at most so many events; says how many the next may have, 0 for none now. */
+async function send(size) {
+  const batch = (await waiting()).slice(0, size);
+  const was = trouble;
+  // What this clock is worth is asked first: the events are too precious to be measured with.
+  const first = batch.length && clockNow().skew === null ? await post([]) : null;
+  const answer = typeof first === "string" ? first : batch.length ? await post(batch) : null;
+  if (answer === "too-large" && batch.length > 1) return Math.ceil(batch.length / 2);
+  trouble = typeof answer === "string" ? answer : null;
+  if (!answer) {
+    if (was) tell();
+    return 0;
   }
+  const settled = trouble ? [] : [...answer.accepted, ...answer.refused.map((one) => one.id)];
+  const done = batch.map((event) => event.id).filter((id) => settled.includes(id));
+  if (!done.length) {
+    tell();
+    // Only the person can change who is signed in; until then there is nobody to try for.
+    if (trouble !== "other-account") later();
+    return 0;
+  }
+  failures = 0;
+  await remove(done);
+  outbox.dispatchEvent(new CustomEvent("answer", { detail: answer }));
+  return size;
 }
 
 /** The server's answer for this batch, or in one word why there is none. */
 async function post(events) {
-  const body = JSON.stringify({ sent_at: new Date().toISOString(), account, events });
+  const { skew } = clockNow();
+  const told = onto(events).map(({ clock, ...event }) => event);
+  const sent = { sent_at: new Date().toISOString(), skew: skew === null ? null : Math.round(skew), account };
+  const body = JSON.stringify({ ...sent, events: told });
+  const asked = performance.now();
   const abort = new AbortController();
   const limit = setTimeout(() => abort.abort(), TIMEOUT);
   try {
@@ -180,6 +227,7 @@ async function post(events) {
     if (response.status !== 200 || !isJson(response)) return "unreachable";
     const answer = await response.json();
     const ours = answer.account === account && Array.isArray(answer.accepted) && Array.isArray(answer.refused);
+    if (ours) learn(answer.now, asked);
     return ours ? answer : "unreachable";
   } catch {
     return "unreachable";
@@ -190,9 +238,14 @@ async function post(events) {
 
 export const isJson = (response) => (response.headers.get("Content-Type") ?? "").startsWith("application/json");
 
+/** Try again later. Only its own tries make the pauses longer: whoever taps in a tunnel waits no minute after it. */
 function later() {
-  const pause = Math.min(60_000, 2_000 * 2 ** failures++);
-  timer = setTimeout(flush, pause * (0.75 + Math.random() / 2));
+  clearTimeout(timer);
+  const pause = Math.min(60_000, 2_000 * 2 ** failures);
+  timer = setTimeout(() => {
+    failures += 1;
+    flush();
+  }, pause * (0.75 + Math.random() / 2));
 }
 
 function now() {

@@ -2,17 +2,18 @@
 // memory and in the outbox, folded, shown. Nothing here waits for the network.
 
 import { Cheers, pushed } from "./cheers.js";
+import { clockNow, onto } from "./clock.js";
 import { dot, drawCurve } from "./curve.js";
 import { Draft, read, recall, remember, slide } from "./draft.js";
+import { offerOther, showOther } from "./elsewhere.js";
 import { fold } from "./fold.js";
 import { flush, outbox, put, waiting } from "./outbox.js";
-import { cheersOf, eventsOf, pageArrived, Record } from "./record.js";
+import { cheersOf, eventsOf, learnFrom, Record } from "./record.js";
 import { allowSound, keepAwake, Voice } from "./senses.js";
-import { clock, dueCheckIn, minutes, Timer } from "./timer.js";
+import { clock, dueCheckIn, dueEnd, FORGOTTEN, minutes, Timer } from "./timer.js";
 import { uuid7 } from "./uuid7.js";
 
 const SHAKE = 300; // ms within which a second tap on the same button is the same tap
-const FORGOTTEN = 30 * 60_000; // ms without a sign of life past the planned end
 const ASKING = 4_000; // ms that the end waits for the record
 const TYPED = ["prediction", "likelihood", "response"];
 const account = document.documentElement.dataset.account;
@@ -36,8 +37,9 @@ class PracticePage extends HTMLElement {
     // What lies outside an open dialog is silent.
     this.voice = new Voice(() => this.parts[this.sheet.open ? "aloud" : "live"], this.dataset);
     this.cheers = new Cheers(this, this.parts.cheer, (text) => this.voice.say(text));
-    this.cheers.heard(cheersOf(record, pageArrived()), false);
-    this.merge(eventsOf(record, pageArrived()));
+    learnFrom(record);
+    this.cheers.heard(cheersOf(record), false);
+    this.merge(eventsOf(record));
     this.drafts = { started: new Draft(this.form("started"), TYPED), noted: new Draft(this.form("noted")) };
     this.follow();
     this.drafts.started.restore();
@@ -48,7 +50,7 @@ class PracticePage extends HTMLElement {
     this.look(true);
     this.dataset.ready = "";
     this.away();
-    if (this.dataset.phase === "before") this.offerOther();
+    if (this.dataset.phase === "before") offerOther(this.parts.elsewhere, this.dataset.exposures, account);
   }
 
   /** What this device has not sent yet belongs to the exposure as well. */
@@ -76,6 +78,7 @@ class PracticePage extends HTMLElement {
       this.away();
       if (!document.hidden && /running|after/.test(this.dataset.phase)) this.record.ask();
     };
+    this.querySelector("[data-earlier]").addEventListener("click", () => this.askStay());
     this.cheers.listen(() => this.record.ask());
     document.addEventListener("visibilitychange", back);
     addEventListener("pageshow", ({ persisted }) => persisted && back());
@@ -93,6 +96,11 @@ class PracticePage extends HTMLElement {
   /** What this device stamped stays as it was stamped; the rest joins it. */
   merge(events) {
     for (const event of events) if (!this.events.has(event.id)) this.events.set(event.id, event);
+  }
+
+  /** The events by the clock of now. */
+  get told() {
+    return onto([...this.events.values()]);
   }
 
   hear(events) {
@@ -119,6 +127,7 @@ class PracticePage extends HTMLElement {
 
   async submit(event) {
     const { kind } = event.target.dataset;
+    if (!kind) return;
     event.preventDefault();
     if (event.timeStamp - this.taps[kind] < SHAKE) return;
     this.taps[kind] = event.timeStamp;
@@ -131,6 +140,8 @@ class PracticePage extends HTMLElement {
       this.sheet.close();
       this.emit(kind, { suds: data.rating });
       this.voice.say(this.dataset.sayNoted.replace("{suds}", data.rating));
+    } else if (kind === "finished" && dueEnd(this.state, Date.now()) === "ask") {
+      this.askStay();
     } else {
       this.emit(kind, data);
       if (part) this.voice.say(part.textContent);
@@ -149,8 +160,8 @@ class PracticePage extends HTMLElement {
   }
 
   /** Keep one event, show what follows from it, and let it travel. */
-  async emit(kind, data = {}, at = Date.now()) {
-    const event = { id: uuid7(), exposure: this.exposure, kind, at: new Date(at).toISOString(), ...data };
+  async emit(kind, data = {}, at = Date.now(), clock = clockNow()) {
+    const event = { id: uuid7(), exposure: this.exposure, kind, at: new Date(at).toISOString(), clock, ...data };
     const draft = this.drafts[kind];
     this.stored = put(event);
     this.hear([event]);
@@ -167,18 +178,19 @@ class PracticePage extends HTMLElement {
       this.parts.refused.hidden = false;
     }
     this.look();
-    if (other && other !== this.exposure) this.showOther(other);
+    if (other && other !== this.exposure) showOther(this.parts.elsewhere, this.dataset.exposures, other);
     if (this.dataset.phase === "done") this.fetchSummary();
   }
 
   /** Fold, show, finish what has come to its end. `returned`: the page was away and somebody looks again. */
   look(returned = false) {
     const now = Date.now();
-    const state = (this.state = fold([...this.events.values()], now));
+    const state = (this.state = fold(this.told, now));
     this.enter(state);
     if (state.phase === "running") this.run(state);
-    if (endOf(state, now, returned) !== null) this.finish(returned);
     const { phase } = state;
+    if (dueEnd(state, now, returned, this.alive)) this.finish(returned);
+    else if (phase !== this.known || (phase === "running" && !dueEnd(state, now, true))) this.parts.stay.close();
     if (phase === this.known) return;
     this.known = phase;
     remember(phase === "running", { account, id: this.exposure, step: this.step, own: this.own });
@@ -189,17 +201,31 @@ class PracticePage extends HTMLElement {
    * only the device that started it knows enough.
    */
   async finish(returned) {
-    if (this.asking || Date.now() - this.asked < ASKING) return;
+    if (this.asking || Math.abs(Date.now() - this.asked) < ASKING) return; // clocks go back, too
     this.asking = true;
     await this.opened;
     const sure = (await this.record.ask(ASKING)) || this.own;
     this.asking = false;
     this.asked = Date.now();
-    const state = fold([...this.events.values()], this.asked);
-    const end = endOf(state, this.asked, returned);
-    if (end === null) return;
-    this.ring(state);
-    if (sure) this.emit("finished", {}, end);
+    const state = fold(this.told, this.asked);
+    const due = dueEnd(state, this.asked, returned, this.alive);
+    if (due === "finish") this.ring(state);
+    if (sure && due === "finish") this.end(state.ends);
+    if (sure && due === "ask") this.askStay();
+  }
+
+  /** Left open, or stopped before the page noticed: the person says until when they stayed. */
+  async askStay() {
+    const rare = await import("./stay.js").catch(() => null); // asked again at the next look
+    const answer = await rare?.ask(this.parts.stay, this.told, Date.now());
+    if (answer === "still") this.alive = Date.now();
+    else if (answer) this.end(answer);
+  }
+
+  /** A time that was reckoned from the start is by its clock: what is learnt of that one later moves both. */
+  end(at) {
+    const began = this.events.get(this.state.started.id);
+    this.emit("finished", {}, at, began.at === this.state.started.at ? began.clock : undefined);
   }
 
   /** The planned time is over: said once. */
@@ -312,31 +338,6 @@ class PracticePage extends HTMLElement {
     await htmx.ajax("GET", `${this.url}/summary`, { source: this, target: basic, swap: "outerHTML", select: "#summary" });
     if (document.activeElement === document.body) this.querySelector("#summary h1")?.focus();
   }
-
-  /** Another exposure of this phone may still run: ask its record, and what waits of it. */
-  async offerOther() {
-    const known = recall();
-    if (known?.account !== account) return;
-    const events = (await waiting()).filter((event) => event.exposure === known.id);
-    const url = this.dataset.exposures + known.id;
-    await new Record(url, account, (more) => events.push(...more)).ask();
-    if (fold(events, Date.now()).phase === "running") this.showOther(known.id, known.step);
-    else if (events.length) remember(false, known);
-  }
-
-  showOther(id, step = "") {
-    const { elsewhere } = this.parts;
-    elsewhere.querySelector("a").href = `${this.dataset.exposures}${id}?step=${step}`;
-    elsewhere.hidden = false;
-  }
-}
-
-/** When the exposure finishes by itself, once that has come; else null. */
-function endOf({ phase, ends, last, started }, now, returned) {
-  if (phase !== "running" || ends === null || now < ends) return null;
-  if (started.stopping_rule === "time") return ends;
-  const quiet = Math.max(ends, last);
-  return returned && now - quiet > FORGOTTEN ? quiet : null;
 }
 
 /** Whether a tap fell beside an open dialog; the keyboard's clicks (no detail) never do. */

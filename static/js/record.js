@@ -1,26 +1,25 @@
 // The server's record of one exposure: read, brought onto this device's clock, polled while somebody looks.
 
+import { ahead, clockNow, learn } from "./clock.js";
 import { isJson } from "./outbox.js";
 
-const SKEW = 120_000; // below this the server takes the device's clock as it is, and so does the page
-
-/** The record's events with times as this device's clock would have stamped them. */
-export function eventsOf(record, arrived) {
-  const ahead = arrived - Date.parse(record.now);
-  if (Math.abs(ahead) <= SKEW) return record.events;
-  return record.events.map((event) => ({ ...event, at: new Date(Date.parse(event.at) + ahead).toISOString() }));
+/** The record's events as this device's clock would have stamped them; those that this device stamped keep their clock. */
+export function eventsOf({ events }) {
+  const by = ahead();
+  const clock = clockNow();
+  const ours = (event) => ({ ...event, at: new Date(Date.parse(event.at) - by).toISOString(), clock });
+  return events.map((event) => (event.clock ? event : ours(event)));
 }
 
 /** The record's cheers, first to last, with their time on this device's clock, in ms. */
-export function cheersOf(record, arrived) {
-  const ahead = arrived - Date.parse(record.now);
-  return (record.cheers ?? []).map((cheer) => ({ ...cheer, at: Date.parse(cheer.at) + ahead }));
+export function cheersOf(record) {
+  return (record.cheers ?? []).map((cheer) => ({ ...cheer, at: Date.parse(cheer.at) - ahead() }));
 }
 
-/** When the page itself came from the server, in this device's time. */
-export function pageArrived() {
+/** The record that came with the page tells the server's time as well; one that the phone put together does not. */
+export function learnFrom({ now }) {
   const [navigation] = performance.getEntriesByType("navigation");
-  return navigation ? performance.timeOrigin + navigation.responseEnd : Date.now();
+  if (now && navigation) learn(now, navigation.requestStart, navigation.responseStart);
 }
 
 export class Record {
@@ -42,13 +41,15 @@ export class Record {
     if (this.#etag) headers["If-None-Match"] = this.#etag;
     try {
       const signal = AbortSignal.timeout(patience);
+      const asked = performance.now();
       const response = await fetch(`${this.url}/record`, { headers, signal, cache: "no-store", redirect: "error" });
       if (response.status === 304 && this.#etag) return true;
       if (response.status !== 200 || !isJson(response)) return false;
       const record = await response.json();
       if (record.account !== this.account) return false;
       this.#etag = response.headers.get("ETag");
-      this.heard(eventsOf(record, Date.now()), cheersOf(record, Date.now()));
+      learn(record.now, asked);
+      this.heard(eventsOf(record), cheersOf(record));
       return true;
     } catch {
       return false; // No network: the next round tries again.

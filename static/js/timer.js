@@ -1,6 +1,9 @@
 // When to look at the clock again, and how times are written.
 
 const LONGEST = 2 ** 31 - 1;
+const HOUR = 60 * 60_000;
+
+export const FORGOTTEN = HOUR / 2; // ms without a sign of life past the planned end
 
 export class Timer {
   #second;
@@ -44,4 +47,15 @@ export function dueCheckIn({ elapsed, planned, checked }, every, ends) {
   const time = number * every;
   if (!number || (ends && time >= planned * 1_000)) return 0;
   return checked !== null && checked * 1_000 >= time - Math.min(60_000, every / 2) ? 0 : number;
+}
+
+/**
+ * What the end of an exposure asks for: "" (nothing yet), "finish" (it finishes at its planned end by itself) or "ask"
+ * (it was left open so long that only the person knows). `returned`: somebody looks again after a while; `alive`: when
+ * they said that they were still at it.
+ */
+export function dueEnd({ phase, ends, last, started }, now, returned, alive = 0) {
+  if (phase !== "running" || ends === null || now < ends) return "";
+  if (started.stopping_rule === "time") return now - ends > HOUR ? "ask" : "finish";
+  return returned && now - Math.max(ends, last, alive) > FORGOTTEN ? "ask" : "";
 }

@@ -60,6 +60,7 @@ class Server:
     def __init__(self, data: Path, extra: Mapping[str, str] | None = None) -> None:
         self.data = data
         self.extra = extra or {}
+        self.root = ROOT
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -76,9 +77,9 @@ class Server:
         """Start, and return when it is ready to serve."""
         with (self.data / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "app.py"], cwd=ROOT, env=self.environment(), stdout=log, stderr=log
+                [sys.executable, "app.py"], cwd=self.root, env=self.environment(), stdout=log, stderr=log
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while not self.ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 pytest.fail("the server did not start:\n" + (self.data / "server.log").read_text()[-3000:])

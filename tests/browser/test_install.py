@@ -78,7 +78,7 @@ def test_a_page_of_ours_shows_when_the_server_is_gone(chromium, own_server, prob
         controlled(page)
         until(page, lambda: page.evaluate("caches.match('/offline').then(found => found !== undefined)"))
         own_server.stop()
-        page.goto("/calendar")
+        page.goto("/plan")
         offline = page.get_by_role("heading", level=1).inner_text()
         assert offline
         expect(page.get_by_text("Robin")).to_have_count(0)
@@ -90,15 +90,17 @@ def test_a_page_of_ours_shows_when_the_server_is_gone(chromium, own_server, prob
         context.close()
 
 
-def test_nothing_private_is_kept_in_the_cache_of_the_phone(signed_in: Page):
+def test_nothing_private_is_kept_beside_what_the_account_keeps_for_when_there_is_no_network(signed_in: Page):
     for path in ("/today", "/account", "/calendar", "/ladder"):
         signed_in.goto(path)
     controlled(signed_in)
     kept = signed_in.evaluate(
         """async () => {
           const urls = [];
-          for (const name of await caches.keys())
-            for (const request of await (await caches.open(name)).keys()) urls.push(new URL(request.url).pathname);
+          for (const name of await caches.keys()) {
+            if (name.startsWith("rung-kept-")) continue;
+            for (const { url } of await (await caches.open(name)).keys()) urls.push(new URL(url).pathname);
+          }
           return urls;
         }"""
     )

@@ -1,15 +1,12 @@
 """The practice page keeps what belongs to an exposure with it, loses no tap, and ends nothing too early."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
-from uuid6 import uuid7
+from playwright.sync_api import Page, expect
 
 from tests.browser.acts import (
-    SAME_ORIGIN,
-    account_id,
     all_sent,
     make_account,
     make_ladder,
@@ -19,6 +16,7 @@ from tests.browser.acts import (
     start_exposure,
     until,
 )
+from tests.browser.told import started_elsewhere, tell
 
 # The outbox takes its time to open.
 SLOW_OUTBOX = """
@@ -33,22 +31,6 @@ IDBOpenDBRequest.prototype.addEventListener = function (type, heard, options) {
 @pytest.fixture
 def steps(signed_in: Page) -> list[str]:
     return make_ladder(signed_in.context)
-
-
-def tell(context: BrowserContext, exposure: str, kind: str, ago: float = 0, **data: object) -> None:
-    """Send one event of so many seconds ago, as another device would."""
-    at = (datetime.now(UTC) - timedelta(seconds=ago)).isoformat(timespec="milliseconds")
-    event = {"id": str(uuid7()), "exposure": exposure, "kind": kind, "at": at, **data}
-    body = {"sent_at": datetime.now(UTC).isoformat(), "account": account_id(context), "events": [event]}
-    answer = context.request.post("/events", data=body, headers=SAME_ORIGIN)
-    assert answer.json()["refused"] == []
-
-
-def started_elsewhere(context: BrowserContext, step: str, ago: float) -> str:
-    """An exposure of one minute, started so many seconds ago; its id."""
-    exposure = str(uuid7())
-    tell(context, exposure, "started", ago, step=step, planned_minutes=1, check_in_minutes=0, stopping_rule="time")
-    return exposure
 
 
 def test_what_was_typed_after_one_exposure_is_not_in_the_next(signed_in: Page, steps: list[str]):

@@ -26,6 +26,15 @@ ROOT = Path(__file__).parents[2]
 # Several processes that start at once on a busy machine take their time.
 STARTING = 60
 Start = Callable[..., subprocess.Popen[bytes]]
+# The worker as it is, but for how long it may keep what it took: nobody wants to wait half a minute in a test.
+SHORT_LEASE = """
+import sys
+from datetime import timedelta
+from erp.domain import delivery
+from flask.cli import main
+delivery.LEASE = timedelta(seconds=float(sys.argv.pop(1)))
+main()
+"""
 
 
 def written(keys: VapidKeys) -> str:
@@ -59,8 +68,9 @@ def worker(crew: Crew, woken: Jobs, tmp_path: Path) -> Iterator[Start]:
     }
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(*options: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "flask", "--app", "app", "worker", *options]
+    def start(*options: str, lease: float | None = None) -> subprocess.Popen[bytes]:
+        flask = ["-m", "flask"] if lease is None else ["-c", SHORT_LEASE, str(lease)]
+        command = [sys.executable, *flask, "--app", "app", "worker", *options]
         log = (tmp_path / "worker.log").open("ab")
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         log.close()
@@ -131,6 +141,29 @@ def test_a_worker_killed_while_it_sends_loses_nothing(
     crew.clock.ahead = timedelta(seconds=31)
     crew.jobs.deliver_now()
     assert len(push_service.delivered(phone)) == 1
+
+
+def test_what_a_killed_worker_had_taken_is_sent_by_another_when_the_lease_is_over_and_without_a_nudge(
+    crew: Crew, push_service: PushService, woken: Jobs, worker: Start
+):
+    phone = push_service.subscribe(HANG)
+    crew.coach("sam", phone)
+    first = worker("--no-periodic", lease=5)
+    crew.practise("started")
+    woken.wake()
+    until(lambda: push_service.received(phone))
+    taken = time.monotonic()
+    first.kill()
+    assert first.wait() == -signal.SIGKILL
+    worker("--no-periodic", lease=5)
+    (sent,) = push_service.wait_for(1, phone, STARTING)
+    assert sent.at - taken > 4
+    until(lambda: states(crew) == ["sent"])
+
+
+def states(crew: Crew) -> list[str]:
+    with crew.sessions.reading() as session:
+        return list(session.scalars(select(Delivery.state)))
 
 
 def test_two_worker_processes_share_the_work(crew: Crew, push_service: PushService, woken: Jobs, worker: Start):

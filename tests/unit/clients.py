@@ -189,9 +189,11 @@ class Client:
             raw = {"step": str(self.step.id), "planned_minutes": 20, "zone": self.zone, **raw}
         return exposure_events.parse({**raw, "at": at.isoformat()})
 
-    def sends(self, *events: exposure_events.NewEvent, slow: timedelta = timedelta()) -> recording.Receipt:
-        """Record events now; `slow` is how far the phone's clock stands behind."""
-        return recording.record(self.session, self.account.id, events, self.now - slow, self.now)
+    def sends(
+        self, *events: exposure_events.NewEvent, slow: timedelta = timedelta(), skew: timedelta | None = None
+    ) -> recording.Receipt:
+        """Record events now; `slow` is how far the phone's clock stands behind, `skew` what it measured itself."""
+        return recording.record(self.session, self.account.id, events, self.now - slow, self.now, skew)
 
     def tells(
         self, exposure: uuid.UUID, zone: str, moments: dict[str, datetime], slow: timedelta = timedelta()

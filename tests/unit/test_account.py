@@ -222,3 +222,13 @@ def test_every_zone_that_is_offered_is_taken():
     for name in names:
         accounts.change_zone(account, {"time_zone": name})
         assert account.time_zone == name
+
+
+def test_each_account_has_a_phone_key_that_no_text_about_the_person_shows(session: Session):
+    account, _codes = sign_up(session)
+    session.flush()
+    person = accounts.person_of(session, account.id)
+    assert person
+    assert len(person.phone_key) == 32
+    assert "phone_key" not in repr(person)
+    assert repr(person.phone_key) not in repr(person)

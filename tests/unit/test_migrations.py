@@ -1,7 +1,7 @@
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, inspect, text
 
 from erp.storage.db import Base, open_engine
 from erp.storage.migrating import alembic_config, migrate
@@ -28,3 +28,21 @@ def test_migrating_twice_changes_nothing(migrated, migrated_engine: Engine):
     before = inspect(migrated_engine).get_table_names()
     migrate(migrated)
     assert inspect(migrated_engine).get_table_names() == before
+
+
+def test_every_account_from_before_gets_a_phone_key_of_its_own(tmp_path):
+    url = f"sqlite:///{tmp_path / 'rung.db'}"
+    migrate(url)
+    command.downgrade(alembic_config(url), "0002")
+    engine = open_engine(url)
+    columns = "id, email, password_hash, display_name, time_zone, created_at, session_epoch, sound, vibration"
+    with engine.begin() as connection:
+        for number in range(2):
+            values = f"'{number:032x}', '{number}', '-', 'Noor', 'UTC', '2026-01-01 00:00:00.000000', 0, 1, 1, 5"
+            connection.execute(text(f"INSERT INTO account ({columns}, check_in_minutes) VALUES ({values})"))
+    migrate(url)
+    with engine.connect() as connection:
+        keys = connection.scalars(text("SELECT phone_key FROM account")).all()
+    engine.dispose()
+    assert len(set(keys)) == 2
+    assert {len(key) for key in keys} == {32}

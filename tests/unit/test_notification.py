@@ -124,8 +124,8 @@ def test_a_start_is_no_news_after_five_minutes(
     assert told(sam, session) == heard
 
 
-@pytest.mark.parametrize(("late", "heard"), [(1800, ["finished"]), (1801, [])])
-def test_a_finish_is_no_news_after_half_an_hour(
+@pytest.mark.parametrize(("late", "heard"), [(1800, ["finished"]), (1801, ["earlier"])])
+def test_a_finish_is_fresh_for_half_an_hour(
     client: Client, sam: Support, session: Session, late: int, heard: list[str]
 ):
     finish = client.now - late * A_SECOND

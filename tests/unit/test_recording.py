@@ -223,6 +223,27 @@ def test_a_clock_that_was_set_in_between_is_measured_anew(client: Client, sessio
     assert only(session).seconds == 1200
 
 
+def test_a_measured_skew_holds_and_not_how_long_the_request_took(client: Client, session: Session):
+    exposure, held_up = uuid.uuid4(), timedelta(minutes=10)
+    client.sends(client.event(exposure, "started", after(0)), slow=held_up, skew=timedelta(seconds=1))
+    assert session.scalars(select(Event.shift_ms)).one() == 0
+
+
+def test_a_small_correction_in_mid_exposure_is_seen_where_the_phone_measured(client: Client, session: Session):
+    exposure, slow = uuid.uuid4(), timedelta(seconds=70)
+    client.sends(client.event(exposure, "started", after(0) - slow), skew=slow)
+    client.sends(client.event(exposure, "finished", after(20)), skew=timedelta(milliseconds=-80))
+    row = only(session)
+    assert (row.started_at, row.finished_at, row.seconds) == (after(0), after(20), 1200)
+
+
+def test_measures_that_differ_by_the_network_keep_durations_exact(client: Client, session: Session):
+    exposure, slow = uuid.uuid4(), timedelta(hours=3)
+    client.sends(client.event(exposure, "started", after(0) - slow), skew=slow)
+    client.sends(client.event(exposure, "finished", after(20) - slow), skew=slow + timedelta(seconds=6))
+    assert only(session).seconds == 1200
+
+
 def test_nothing_happens_in_the_future(client: Client, session: Session):
     exposure = uuid.uuid4()
     client.sends(client.event(exposure, "started", after(0)), client.event(exposure, "finished", after(60 * 24 * 400)))

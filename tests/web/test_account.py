@@ -181,3 +181,13 @@ def test_a_recovery_that_fails_keeps_what_was_typed_but_the_password(
 @pytest.mark.parametrize("data", [{}, {"email": "\x00", "code": "\x00", "password": ANOTHER}])
 def test_an_empty_or_odd_recovery_is_refused(nobody: Phone, data: dict[str, str]):
     assert nobody.post("/recover", data=data).status_code == 422
+
+
+def test_only_a_page_of_a_signed_in_person_tells_their_own_phone_key(
+    client: Phone, other: Phone, nobody: Phone, database: Session
+):
+    keys = {account.email: account.phone_key.hex() for account in database.scalars(select(Account))}
+    for phone in (client, other):
+        assert re.findall(r'data-phone-key="([^"]*)"', phone.get("/today").text) == [keys[phone.email]]
+    assert "data-phone-key" not in nobody.get("/").text
+    assert "data-phone-key" not in client.get("/offline").text

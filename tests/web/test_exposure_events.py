@@ -194,6 +194,23 @@ def test_a_clock_that_is_hours_wrong_is_put_right(client: Phone, ladder: Ladder,
     assert (row.seconds, row.local_date) == (660, today())
 
 
+def test_a_skew_that_the_phone_measured_puts_its_batch_right(client: Phone, ladder: Ladder, database: Session):
+    begun, wrong = datetime.now(UTC) - timedelta(minutes=12), timedelta(hours=7)
+    send(client, batch(client, *a_run(ladder, begun=begun - wrong)) | {"skew": wrong // timedelta(milliseconds=1)})
+    (row,) = database.scalars(select(Exposure)).all()
+    assert (row.started_at, row.seconds, row.local_date) == (begun, 660, today())
+
+
+@pytest.mark.parametrize("skew", [None, "soon", 1.5, True, [], 10**15, -(10**15), 10**400])
+def test_a_skew_that_means_nothing_does_not_lose_the_practice(
+    client: Phone, ladder: Ladder, database: Session, skew: Any
+):
+    sent = a_run(ladder)
+    answer = send(client, batch(client, *sent) | {"skew": skew})
+    assert answer["accepted"] == [each["id"] for each in sent]
+    assert set(database.scalars(select(Event.shift_ms))) == {0}
+
+
 @pytest.mark.parametrize(
     "sent_at",
     [None, "", "now", 5, "2026-01-01", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59Z", "0002-01-01T00:00:00Z"],

@@ -70,12 +70,35 @@ def test_the_service_worker_is_asked_for_anew_each_time_and_names_its_version(ap
     assert app.extensions["rung.version"] in answer.text
 
 
-def test_the_worker_keeps_what_practising_needs_and_leaves_notifications_to_those_who_want_them(nobody: Phone):
-    kept = nobody.get("/sw.js").text
-    for name in ("practice", "cheers", "outbox"):
-        assert f"/js/{name}.js" in kept
-    assert "push.js" not in kept
+def test_the_worker_keeps_what_practising_needs_and_leaves_notifications_to_those_who_want_them(
+    app: Flask, nobody: Phone
+):
+    names = nobody.get("/sw.js").text
+    bundle = nobody.get(f"/static/{app.extensions['rung.version']}/bundle.json", buffered=True)
+    kept = json.loads(bundle.data)
+    for name in ("practice", "cheers", "offline", "waiting", "month"):
+        alone = nobody.get(f"/static/{app.extensions['rung.version']}/js/{name}.js", buffered=True)
+        assert kept[f"js/{name}.js"] == alone.data.decode()
+    assert "/js/outbox.js" in names
+    assert "/bundle.json" in names
+    assert "push.js" not in names
+    assert "js/push.js" not in kept
     assert "push.js" not in nobody.get("/").text
+
+
+def test_every_file_that_a_kept_file_imports_is_kept_as_well(app: Flask, nobody: Phone):
+    static = f"/static/{app.extensions['rung.version']}/"
+    kept = set(json.loads(nobody.get(static + "bundle.json", buffered=True).data))
+    kept |= {path.removeprefix(static) for path in re.findall(r'"(/static/[^"]+)"', nobody.get("/sw.js").text)}
+    # For those who have allowed notifications, and for those who leave: neither is done without the network.
+    online = {"js/push.js", "js/leave.js"}
+    imported = set()
+    for path in kept:
+        if path.startswith("js/") and path != "js/worker.js":
+            names = re.findall(r'(?:from|import)[ (]?"\./([a-z0-9]+\.js)"', (STATIC / path).read_text("utf-8"))
+            imported |= {f"js/{name}" for name in names}
+    assert len(imported) > 10
+    assert imported - online <= kept
 
 
 def test_a_static_file_is_kept_for_ever_under_a_name_that_changes_with_it(app: Flask, nobody: Phone):

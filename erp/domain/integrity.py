@@ -1,0 +1,333 @@
+"""Whether the database holds together: what is folded equals its events, days equal exposures, nothing is an orphan.
+
+Each exposure is read and folded once, a few at a time, so that a check takes time with the history and no memory. With
+`repair` what does not hold is rebuilt from the events as it is found; the caller commits.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from cryptography.fernet import InvalidToken
+from sqlalchemy import ForeignKeyConstraint, LargeBinary, Row, Table, delete, func, insert, select, type_coerce, update
+from sqlalchemy.orm import Session
+
+from erp.domain.exposure import State, fold, happening
+from erp.domain.practice import (
+    COUNTS_FROM_SECONDS,
+    ONE_DAY,
+    Facts,
+    Run,
+    local_day,
+    monday_of,
+    pauses_of,
+    plans_of,
+    run_through,
+)
+from erp.domain.recording import RATINGS_KEPT, place_of, texts_of, totals_of
+from erp.storage.account import Account
+from erp.storage.db import Base, EncryptedJSON, EncryptedText, box, damages, table_of
+from erp.storage.exposure import Event, Exposure
+from erp.storage.ladder import Step
+from erp.storage.practice import Day, Tally
+
+AT_ONCE = 200
+_account, _exposure, _event, _day, _tally, _step = map(table_of, (Account, Exposure, Event, Day, Tally, Step))
+
+Practised = Mapping[date, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that does not hold: in which table, which row, and which columns. Never what they say.
+
+    `lost`: nothing tells any more what it should be.
+    """
+
+    table: str
+    key: str
+    what: str
+    lost: bool = False
+
+
+def count_accounts(session: Session) -> int:
+    """How many accounts there are to check."""
+    return session.scalar(select(func.count()).select_from(_account)) or 0
+
+
+def accounts(session: Session, after: uuid.UUID | None = None) -> Sequence[uuid.UUID]:
+    """The next accounts to check, in order."""
+    rest = select(_account.c.id).order_by(_account.c.id).limit(AT_ONCE)
+    return session.scalars(rest.where(_account.c.id > after) if after else rest).all()
+
+
+def check_readable(session: Session) -> Iterator[Finding]:
+    """Pages of the file that are damaged, and texts that none of the data keys opens; those of exposures come later."""
+    for answer in damages(session):
+        yield Finding("database", "file", answer, lost=True)
+    for table in Base.metadata.sorted_tables:
+        if table is not _exposure and table is not _event:
+            yield from _unreadable(session, table)
+
+
+def check_links(session: Session, *, repair: bool = False) -> Iterator[Finding]:
+    """Rows that point to a row that is not there, and exposures and events without each other.
+
+    What points to nothing goes as if the other had been deleted. An exposure that is gone comes back from its events.
+    """
+    yield from _missing_exposures(session, repair=repair)
+    for table in Base.metadata.sorted_tables:
+        for constraint in sorted(table.foreign_key_constraints, key=lambda each: str(each.name)):
+            if constraint.referred_table is not _exposure or table is not _event:
+                yield from _dangling(session, table, constraint, repair=repair)
+    lost = select(_exposure.c.id).where(~select(_event.c.id).where(_event.c.exposure_id == _exposure.c.id).exists())
+    for (exposure,) in session.execute(lost).all():
+        yield Finding("exposure", str(exposure), "has no event")
+        if repair:
+            session.execute(delete(_exposure).where(_exposure.c.id == exposure))
+
+
+def check_account(session: Session, account_id: uuid.UUID, now: datetime, *, repair: bool = False) -> Iterator[Finding]:
+    """What does not hold of one person: exposures, steps, days, totals and the settled streak."""
+    # Nobody may add to what is being rebuilt.
+    account = session.get(Account, account_id, with_for_update={"key_share": True} if repair else None)
+    if account is None:
+        return
+    yield from _exposures(session, account, repair=repair)
+    yield from _steps(session, account, repair=repair)
+    yield from _days(session, account, now, repair=repair)
+
+
+def _missing_exposures(session: Session, *, repair: bool) -> Iterator[Finding]:
+    missing = (
+        select(_event.c.exposure_id, _event.c.account_id)
+        .distinct()
+        .join(_account, _account.c.id == _event.c.account_id)
+        .where(~select(_exposure.c.id).where(_exposure.c.id == _event.c.exposure_id).exists())
+    )
+    owners = {row.exposure_id: row.account_id for row in session.execute(missing)}
+    for exposure, account in owners.items():
+        try:
+            (state,) = _states(session, account, [exposure]).values()
+        except InvalidToken:
+            yield Finding("exposure", str(exposure), "is not there, and its events cannot be read", lost=True)
+            continue
+        yield Finding("exposure", str(exposure), "is not there, but its events are")
+        if repair:
+            values = _folded(state) | _place(session, account, state)
+            session.execute(insert(_exposure).values(id=exposure, account_id=account, **values))
+
+
+def _dangling(session: Session, table: Table, constraint: ForeignKeyConstraint, *, repair: bool) -> Iterator[Finding]:
+    parent = constraint.referred_table.alias("parent")
+    (element,) = constraint.elements
+    column = element.parent
+    there = select(parent.c[element.column.name]).where(parent.c[element.column.name] == column).exists()
+    keys = list(table.primary_key.columns)
+    for row in session.execute(select(*keys).where(column.is_not(None), ~there)).all():
+        yield Finding(table.name, _key(row), f"{column.name} points to nothing")
+        if repair:
+            mine = [key == value for key, value in zip(keys, row, strict=True)]
+            if constraint.ondelete == "SET NULL":
+                session.execute(update(table).where(*mine).values({column.name: None}))
+            else:
+                session.execute(delete(table).where(*mine))
+
+
+def _key(row: Row[Any]) -> str:
+    return " ".join(map(str, row))
+
+
+def _unreadable(session: Session, table: Table) -> Iterator[Finding]:
+    """Encrypted texts that none of the data keys opens."""
+    keys = list(table.primary_key.columns)
+    sealed = [column for column in table.columns if isinstance(column.type, EncryptedText | EncryptedJSON)]
+    if not sealed:
+        return
+    raw = [type_coerce(column, LargeBinary).label(column.name) for column in sealed]
+    for row in session.execute(select(*keys, *raw).execution_options(yield_per=AT_ONCE)):
+        for column, token in zip(sealed, row[len(keys) :], strict=True):
+            try:
+                if token is not None:
+                    box.open(bytes(token))
+            except InvalidToken:
+                yield Finding(table.name, " ".join(map(str, row[: len(keys)])), f"{column.name} cannot be read", True)
+
+
+def _states(session: Session, account: uuid.UUID, exposures: Sequence[uuid.UUID]) -> dict[uuid.UUID, State]:
+    """What the events of each of the exposures fold to. Raises InvalidToken when one cannot be read."""
+    rows = session.execute(
+        select(
+            _event.c.exposure_id,
+            _event.c.id,
+            _event.c.kind,
+            _event.c.happened_at,
+            _event.c.shift_ms,
+            _event.c.value,
+            _event.c.data,
+        ).where(_event.c.account_id == account, _event.c.exposure_id.in_(exposures))
+    )
+    events: dict[uuid.UUID, list[Any]] = {exposure: [] for exposure in exposures}
+    for exposure, *event in rows:
+        events[exposure].append(happening(*event))
+    return {exposure: fold(its) for exposure, its in events.items()}
+
+
+def _folded(state: State) -> dict[str, Any]:
+    folded = totals_of(state) | texts_of(state)
+    # As JSON gives it back.
+    return folded | {"curve": [list(point) for point in state.curve]}
+
+
+def _place(session: Session, account_id: uuid.UUID, state: State) -> dict[str, Any]:
+    """Step, zone and date of an exposure, as if its start were recorded now."""
+    if state.started_at is None:
+        return {}
+    place = place_of(state, state.started_at, session.get_one(Account, account_id).time_zone)
+    step = session.get(Step, place["step_id"])
+    return place | {"step_id": step.id if step is not None and step.account_id == account_id else None}
+
+
+def _exposures(session: Session, account: Account, *, repair: bool) -> Iterator[Finding]:
+    """Exposures whose columns are not what their events fold to."""
+    mine = select(_exposure.c.id).where(_exposure.c.account_id == account.id).order_by(_exposure.c.id).limit(AT_ONCE)
+    exposures = session.scalars(mine).all()
+    while exposures:
+        try:
+            yield from _compared(session, account, exposures, repair=repair)
+        except InvalidToken:
+            yield from _one_by_one(session, account, exposures, repair=repair)
+        exposures = session.scalars(mine.where(_exposure.c.id > exposures[-1])).all()
+
+
+def _one_by_one(
+    session: Session, account: Account, exposures: Sequence[uuid.UUID], *, repair: bool
+) -> Iterator[Finding]:
+    for exposure in exposures:
+        try:
+            yield from _compared(session, account, [exposure], repair=repair)
+        except InvalidToken:
+            yield Finding("exposure", str(exposure), "cannot be read", lost=True)
+
+
+def _compared(session: Session, account: Account, exposures: Sequence[uuid.UUID], *, repair: bool) -> Iterator[Finding]:
+    # All is read before the first is found, so that nothing is found twice when one of them cannot be.
+    rows = session.execute(select(_exposure).where(_exposure.c.id.in_(exposures)).order_by(_exposure.c.id)).all()
+    states = _states(session, account.id, exposures)
+    for row in rows:
+        state = states[row.id]
+        folded = _folded(state)
+        wrong = sorted(name for name, value in folded.items() if getattr(row, name) != value)
+        changes = {name: folded[name] for name in wrong}
+        if wrong:
+            yield Finding("exposure", str(row.id), f"not what its events fold to: {', '.join(wrong)}")
+        if state.started_at is not None and (row.local_date is None or row.zone is None):
+            yield Finding("exposure", str(row.id), "started and has no date")
+            place = _place(session, account.id, state)
+            changes |= place | {"step_id": row.step_id or place["step_id"]}
+        if repair and changes:
+            session.execute(update(_exposure).where(_exposure.c.id == row.id).values(changes))
+
+
+def _steps(session: Session, account: Account, *, repair: bool) -> Iterator[Finding]:
+    """Steps whose runs and ratings are not those of their exposures."""
+    runs: dict[uuid.UUID, int] = {}
+    latest: dict[uuid.UUID, list[int | None]] = {}
+    rows = session.execute(
+        select(_exposure.c.step_id, _exposure.c.expected_suds)
+        .where(
+            _exposure.c.account_id == account.id, _exposure.c.started_at.is_not(None), _exposure.c.step_id.is_not(None)
+        )
+        .order_by(_exposure.c.started_at.desc(), _exposure.c.id.desc())
+        .execution_options(yield_per=AT_ONCE)
+    )
+    for step, suds in rows:
+        runs[step] = runs.get(step, 0) + 1
+        if runs[step] <= RATINGS_KEPT:
+            latest.setdefault(step, []).append(suds)
+    steps = select(_step.c.id, _step.c.runs, _step.c.ratings).where(_step.c.account_id == account.id)
+    for row in session.execute(steps.order_by(_step.c.id)).all():
+        ratings = [suds for suds in reversed(latest.get(row.id, [])) if suds is not None]
+        real = {"runs": runs.get(row.id, 0), "ratings": ratings}
+        wrong = [name for name, value in real.items() if getattr(row, name) != value]
+        if wrong:
+            yield Finding("step", str(row.id), f"not what its exposures say: {', '.join(wrong)}")
+            if repair:
+                session.execute(update(_step).where(_step.c.id == row.id).values(real))
+
+
+def _days(session: Session, account: Account, now: datetime, *, repair: bool) -> Iterator[Finding]:
+    """Days, totals and the settled streak that are not what the exposures add up to."""
+    real = _real_days(session, account.id)
+    days = select(_day.c.date, _day.c.seconds, _day.c.exposures).where(_day.c.account_id == account.id)
+    kept = {row.date: (row.seconds, row.exposures) for row in session.execute(days)}
+    for day in sorted(real.keys() | kept.keys()):
+        if real.get(day) != kept.get(day):
+            yield Finding("day", f"{account.id} {day}", "not what its exposures add up to")
+            if repair:
+                session.execute(delete(_day).where(_day.c.account_id == account.id, _day.c.date == day))
+                if day in real:
+                    seconds, count = real[day]
+                    row = {"account_id": account.id, "date": day, "seconds": seconds, "exposures": count}
+                    session.execute(insert(_day).values(row))
+    right = {
+        "days": len(real),
+        "seconds": sum(seconds for seconds, _count in real.values()),
+        "exposures": sum(count for _seconds, count in real.values()),
+    }
+    tally = session.execute(select(_tally).where(_tally.c.account_id == account.id)).first()
+    first = _first_day(session, account, tally.first_day if tally else None)
+    wrong = []
+    if tally:
+        wrong = [name for name, value in right.items() if getattr(tally, name) != value]
+        wrong += ["first_day"] * (tally.first_day != first)
+        wrong += ["settled"] * (not wrong and not _is_settled(session, account, tally, real, now))
+    if tally is None or wrong:
+        what = f"not what the days add up to: {', '.join(wrong)}" if wrong else "is not there"
+        yield Finding("tally", str(account.id), what)
+        if repair:
+            # The streak is settled anew with the next practice; until then it is counted from the beginning.
+            anew = {"first_day": first, "settled_through": None, "settled_run": 0, "settled_longest": 0}
+            session.execute(delete(_tally).where(_tally.c.account_id == account.id))
+            session.execute(insert(_tally).values(account_id=account.id, **right, **anew))
+
+
+def _first_day(session: Session, account: Account, kept: date | None) -> date:
+    """The first day: of signing up, or of the first exposure; the one that is kept where that can be.
+
+    In which zone somebody signed up is not kept, so the day before and the day after are as good.
+    """
+    signed_up = local_day(account.created_at, account.time_zone)
+    first = session.scalar(select(func.min(_exposure.c.local_date)).where(_exposure.c.account_id == account.id))
+    earliest, right, latest = (min(day, first or day) for day in (signed_up - ONE_DAY, signed_up, signed_up + ONE_DAY))
+    return kept if kept is not None and earliest <= kept <= latest else right
+
+
+def _is_settled(session: Session, account: Account, tally: Row[Any], real: Practised, now: datetime) -> bool:
+    """Whether the settled streak ends on a Sunday of the past and is what the days from the first on give."""
+    through = tally.settled_through
+    if through is None:
+        return True
+    if through.weekday() != 6 or through >= local_day(now, account.time_zone):
+        return False
+    facts = Facts(tally.first_day, plans_of(session, account.id), pauses_of(session, account.id), real)
+    run = run_through(facts, Run(monday_of(tally.first_day) - ONE_DAY), through, through + ONE_DAY)
+    return (run.current, run.longest) == (tally.settled_run, tally.settled_longest)
+
+
+def _real_days(session: Session, account: uuid.UUID) -> Practised:
+    rows = session.execute(
+        select(_exposure.c.local_date, func.sum(_exposure.c.seconds), func.count())
+        .where(
+            _exposure.c.account_id == account,
+            _exposure.c.local_date.is_not(None),
+            _exposure.c.ended,
+            _exposure.c.seconds >= COUNTS_FROM_SECONDS,
+        )
+        .group_by(_exposure.c.local_date)
+    )
+    return {day: (int(seconds), exposures) for day, seconds, exposures in rows}

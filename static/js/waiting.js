@@ -1,0 +1,88 @@
+// What still waits on this phone, on the day to which it belongs: a mark in its cell, and a line below. Today's page and
+// the calendar load this once something waits.
+
+import { onto } from "./clock.js";
+import { recall } from "./draft.js";
+import { fold } from "./fold.js";
+import { outbox, waiting } from "./outbox.js";
+
+const root = document.documentElement;
+const { account, zone: timeZone } = root.dataset;
+const section = document.getElementById("waiting");
+const [line, mark] = section.querySelectorAll("template");
+const list = section.querySelector("ul");
+const title = section.querySelector("h2");
+const { textOn, textWaiting, textRun, textRunning, textMinutes, textSeconds } = section.dataset;
+let drawn = "";
+
+/** The exposures of which something waits, and the one that runs, first to last, with all that the phone knows of them. */
+async function exposures() {
+  const found = new Map();
+  const running = recall();
+  if (running?.account === account) found.set(running.id, [...(await sent(running.id))]);
+  const unsent = new Set();
+  for (const event of await waiting()) {
+    unsent.add(event.exposure);
+    if (!found.has(event.exposure)) found.set(event.exposure, [...(await sent(event.exposure))]);
+    found.get(event.exposure).push(event);
+  }
+  const states = [...found].map(([id, events]) => ({ id, ...fold(onto(events), Date.now()) }));
+  const shown = ({ id, phase }) => phase === "running" || (phase !== "before" && unsent.has(id));
+  return states.filter(shown).sort((a, b) => a.started.time - b.started.time);
+}
+
+const sent = async (id) => (await kept(`/exposures/${id}`))?.events ?? [];
+
+async function kept(path) {
+  try {
+    return await (await caches.match(path, { cacheName: `rung-kept-${account}` })).json();
+  } catch {
+    return null;
+  }
+}
+
+async function show() {
+  const runs = await exposures();
+  const written = JSON.stringify(runs.map(({ id, phase, seconds }) => [id, phase, phase === "running" || seconds]));
+  if (written === drawn) return;
+  drawn = written;
+  const steps = runs.length ? ((await kept("/kit"))?.steps ?? []) : [];
+  list.replaceChildren(...runs.map((run) => row(run, steps.find((step) => step.id === run.started.step))));
+  section.hidden = !runs.length;
+  title.textContent = runs.every(({ phase }) => phase === "running") ? textOn : textWaiting;
+  for (const old of document.querySelectorAll(".waits")) old.remove();
+  for (const run of runs) if (run.phase !== "running") cellOf(dayOf(run))?.append(mark.content.cloneNode(true));
+}
+
+function row({ id, phase, seconds, started }, step) {
+  const part = line.content.cloneNode(true);
+  part.querySelector("a").href += `${id}?step=${started.step}`;
+  part.querySelector("b").textContent = step?.title ?? "";
+  const time = seconds < 60 ? textSeconds.replace("{n}", seconds) : textMinutes.replace("{n}", Math.floor(seconds / 60));
+  const text = phase === "running" ? textRunning : textRun.replace("{time}", time);
+  part.querySelector(".second").textContent = text.replace("{start}", clock(started.time));
+  return part;
+}
+
+function clock(time) {
+  const today = dayOf({ started: { time } }) === dayOf({ started: { time: Date.now() } });
+  const day = today ? {} : { weekday: "short", day: "numeric", month: "short" };
+  return new Date(time).toLocaleString(root.lang, { ...day, hour: "numeric", minute: "2-digit", timeZone });
+}
+
+/** The date on which it started where the account's days are counted. */
+const dayOf = ({ started }) => new Date(started.time).toLocaleDateString("sv", { timeZone });
+
+function cellOf(day) {
+  const month = document.querySelector(`#month[data-month="${day.slice(0, 7)}"]`);
+  if (month) return [...month.querySelectorAll("td")].filter((cell) => cell.firstElementChild)[day.slice(8) - 1];
+  const week = document.querySelector("ol.week");
+  return week?.children[(Date.parse(day) - Date.parse(week.dataset.monday)) / 86_400_000];
+}
+
+outbox.addEventListener("change", show);
+document.addEventListener("htmx:after:swap", () => {
+  drawn = "";
+  show();
+});
+show();

@@ -1,0 +1,71 @@
+"""A network that lies, says nothing, or has another server in between: what is kept shows, and nothing is lost."""
+
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.acts import OUTBOX_SIZE, all_sent, controlled, ready, until
+from tests.browser.conftest import Server
+from tests.browser.offline.conftest import Handset, happened, kept, stranger
+from tests.browser.offline.test_flight_mode import run_to_the_end
+
+Robin = tuple[Page, list[str]]
+
+
+@pytest.mark.parametrize("status", [200, 502])
+def test_the_page_of_somebody_else_is_not_taken_for_ours(robin: Robin, own_server: Server, status: int):
+    page, steps = robin
+    own_server.stop()
+    with stranger(own_server.port, status):
+        for path, heading in (("/today", "20 minutes to go"), ("/ladder", "Dogs"), ("/plan", "No network here")):
+            page.goto(path)
+            expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+        exposure = run_to_the_end(page, steps[0])
+        assert page.evaluate(OUTBOX_SIZE) == 6
+    own_server.start()
+    page.get_by_role("link", name="Back to Today").tap()
+    page.wait_for_url("**/today")
+    all_sent(page)
+    assert len(happened(page.context, exposure)) == 6
+    assert "Welcome" not in page.evaluate("caches.match('/today').then(kept => kept.text())")
+
+
+def test_a_server_that_says_nothing_is_waited_for_only_a_few_seconds(robin: Robin, own_server: Server):
+    page, steps = robin
+    own_server.stop()
+    with stranger(own_server.port, silent=True):
+        for path in ("/today", f"/steps/{steps[1]}/practice"):
+            began = time.monotonic()
+            page.goto(path, wait_until="domcontentloaded")
+            assert time.monotonic() - began < 10
+        ready(page)
+        page.get_by_role("button", name="Start", exact=True).tap()
+        expect(page.get_by_role("timer")).to_be_visible()
+
+
+def test_a_stranger_in_the_way_is_not_taken_for_a_file_of_ours(handset: Handset):
+    handset.problems.allow("MIME type|Failed to register|ServiceWorker")
+    page = handset.on()
+    page.context.route("**/bundle.json", lambda route: route.fulfill(body="<h1>Welcome</h1>", content_type="text/html"))
+    page.goto("/about")
+    page.wait_for_timeout(2000)
+    state = "navigator.serviceWorker.getRegistration().then(found => Boolean(found?.active))"
+    assert not page.evaluate(state)
+    assert page.evaluate("caches.keys()") == []
+    page.context.unroute("**/bundle.json")
+    page.reload()
+    controlled(page)
+    assert page.evaluate("caches.keys()") != []
+
+
+def test_a_script_that_a_stranger_answers_is_asked_for_again(robin: Robin):
+    page, _steps = robin
+    page.context.route("**/people.css", lambda route: route.fulfill(body="<h1>Welcome</h1>", content_type="text/html"))
+    page.goto("/people")
+    page.context.unroute("**/people.css")
+    with page.expect_response("**/people.css") as answer:
+        page.reload()
+    assert answer.value.headers["content-type"].startswith("text/css")
+    until(page, lambda: page.evaluate("document.styleSheets.length") == 2)
+    assert kept(page)

@@ -1,0 +1,85 @@
+"""A new version while somebody practises: nothing reloads, old pages go on, and what is kept stays whole."""
+
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.acts import all_sent, ready, start_exposure, until
+from tests.browser.conftest import ROOT, Server
+from tests.browser.offline.conftest import Handset, happened
+
+Robin = tuple[Page, list[str]]
+
+WAITS = "navigator.serviceWorker.getRegistration().then(found => found.update().then(() => Boolean(found.waiting)))"
+
+
+def deploy(server: Server, folder: Path) -> None:
+    """Start the server again with another static tree."""
+    for name in ("erp", "static", "templates"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "app.py", folder)
+    with (folder / "static/js/app.js").open("a") as file:
+        file.write("\ndocument.documentElement.dataset.newer = 'yes';\n")
+    with (folder / "static/css/ladder.css").open("a") as file:
+        file.write("\n.rung { color: rgb(1, 2, 3); }\n")
+    server.stop()
+    server.root = folder
+    server.start()
+
+
+def test_an_exposure_goes_on_through_a_new_version(robin: Robin, own_server: Server, tmp_path: Path):
+    page, steps = robin
+    exposure = start_exposure(page, steps[0], minutes=20)
+    page.evaluate("window.sameAsEver = true")
+    deploy(own_server, tmp_path / "newer")
+    until(page, lambda: page.evaluate(WAITS))
+    page.locator("[data-part=resisted]").tap()
+    all_sent(page)
+    page.wait_for_timeout(1000)
+    assert page.evaluate("window.sameAsEver")
+    expect(page.locator("#new-version")).to_be_hidden()
+    old = page.locator("script[src$='app.js']").get_attribute("src")
+    assert old
+    assert page.request.get(old).status == 200
+    page.reload()
+    ready(page)
+    assert page.evaluate("document.documentElement.dataset.newer") == "yes"
+    expect(page.locator("[data-part=resisted]")).to_contain_text("1")
+    page.get_by_role("button", name="Finish", exact=True).tap()
+    page.locator("[data-section=after]").get_by_role("button", name="Save").tap()
+    all_sent(page)
+    kinds = [event["kind"] for event in happened(page.context, exposure)]
+    assert kinds == ["started", "resisted", "finished", "noted"]
+    page.goto("/today")
+    page.get_by_role("button", name="Use it").tap()
+    expect(page.locator("#new-version")).to_be_hidden()
+
+
+def test_the_pages_that_are_kept_keep_their_files_until_there_are_newer_ones(
+    robin: Robin, handset: Handset, own_server: Server, tmp_path: Path
+):
+    page, _steps = robin
+    color = "getComputedStyle(document.querySelector('.rung')).color"
+    page.context.route("**/kit", lambda route: route.abort())
+    deploy(own_server, tmp_path / "newer")
+    page.goto("/today")
+    with page.expect_navigation(timeout=60_000):
+        page.get_by_role("button", name="Use it").tap()
+    own_server.stop()
+    page.goto("/ladder")
+    assert page.evaluate(color) != "rgb(1, 2, 3)"
+    assert page.evaluate("getComputedStyle(document.querySelector('.rung-body')).display") == "flex"
+    own_server.start()
+    page.context.unroute("**/kit")
+    page.goto("/today")
+    until(
+        page,
+        lambda: (
+            page.evaluate("caches.match('/ladder').then(kept => kept.headers.get('Rung-Assets'))")
+            in page.evaluate("document.querySelector('link[rel=stylesheet]').href")
+        ),
+    )
+    own_server.stop()
+    page.goto("/ladder")
+    assert page.evaluate(color) == "rgb(1, 2, 3)"
