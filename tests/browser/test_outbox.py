@@ -146,21 +146,23 @@ def test_two_tabs_send_each_event_once(running: tuple[Page, str]):
     second = page.context.new_page()
     second.goto(page.url)
     ready(second)
-    page.context.route("**/events", lambda route: route.abort())
+    sent: Counter[str] = Counter()
+    network: list[str] = []
+
+    def count(route: Route) -> None:
+        if not network:
+            return route.abort()
+        sent.update(ids_of(route.request))
+        page.wait_for_timeout(300)  # long enough for the other tab to try
+        return route.continue_()
+
+    page.context.route("**/events", count)
     urge(page)
     expect(second.locator("[data-part=resisted]")).to_contain_text("1")
     urge(second)
     urge(page)
     expect(page.locator("[data-part=resisted]")).to_contain_text("3")
-    page.context.unroute("**/events")
-    sent: Counter[str] = Counter()
-
-    def count(route: Route) -> None:
-        sent.update(ids_of(route.request))
-        page.wait_for_timeout(300)  # long enough for the other tab to try
-        route.continue_()
-
-    page.context.route("**/events", count)
+    network.append("is back")
     for tab in (page, second):
         tab.evaluate("dispatchEvent(new Event('online'))")
     all_sent(page)
