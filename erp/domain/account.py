@@ -66,6 +66,7 @@ class Person:
     phone_key: bytes = field(repr=False)
     quiet_from: int
     quiet_until: int
+    discreet: bool
     deaf: bool
 
 
@@ -81,6 +82,7 @@ PERSON = select(
     _account.phone_key,
     _account.quiet_from,
     _account.quiet_until,
+    _account.discreet,
     exists().where(_device.account_id == _account.id, _device.stopped_at.is_not(None)).correlate(table_of(Account)),
 ).where(_account.id == bindparam("account"))
 

@@ -78,17 +78,17 @@ def notifications() -> Any:
 
 def _page(error: Invalid | None = None, rename: dict[str, str] | None = None) -> Any:
     """The whole page; `rename` is the name that one device cannot have, with what is wrong with it."""
-    account = account_of(db(), me().id)
+    person = me()
     return form_page(
         "device/notifications.html",
         "device/_manners_form.html",
         error,
         form={
-            "quiet_from": _on_the_wall(account.quiet_from),
-            "quiet_until": _on_the_wall(account.quiet_until),
-            "discreet": account.discreet,
+            "quiet_from": _on_the_wall(person.quiet_from),
+            "quiet_until": _on_the_wall(person.quiet_until),
+            "discreet": person.discreet,
         },
-        devices=devices_of(db(), me().id),
+        devices=devices_of(db(), person.id),
         notice=_("Saved.") if request.args.get("saved") else None,
         rename=rename,
     )
