@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import bindparam, delete, exists, func, select, update
+from sqlalchemy import Select, bindparam, delete, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from zxcvbn import zxcvbn
@@ -71,7 +71,7 @@ class Person:
 
 
 _account, _device = table_of(Account).c, table_of(Device).c
-PERSON = select(
+PERSON: Select[Any] = select(
     _account.id,
     _account.display_name,
     _account.time_zone,

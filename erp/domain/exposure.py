@@ -22,6 +22,8 @@ from erp.storage.ladder import Step
 KINDS = ("started", "checked_in", "resisted", "ritual", "paused", "resumed", "extended", "finished", "noted")
 STOPPING_RULES = ("time", "halved", "tested")
 OUTCOMES = ("no", "partly", "yes")
+# Past its planned end without a sign of life: nobody knows any more whether somebody is still at it.
+FORGOTTEN_AFTER = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)

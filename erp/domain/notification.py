@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
-from erp.domain.exposure import State, exposure_of, fold, happenings_of
+from erp.domain.exposure import FORGOTTEN_AFTER, State, exposure_of, fold, happenings_of
 from erp.domain.practice import (
     COUNTS_FROM_SECONDS,
     ONE_DAY,
@@ -49,7 +49,6 @@ SIGNALS = ("check_in", "end")
 # What the person asked for a moment ago comes in quiet hours too: their own timer, and a test.
 AT_ANY_HOUR = (*SIGNALS, "test")
 # So long after its planned end a practice that nobody ended counts as given up.
-FORGOTTEN_AFTER = timedelta(minutes=30)
 A_TEST = timedelta(seconds=15)
 FRESH_START = timedelta(minutes=5)
 FRESH_END = timedelta(minutes=30)

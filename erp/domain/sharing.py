@@ -16,6 +16,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from erp.domain.errors import NotFound
+from erp.domain.exposure import FORGOTTEN_AFTER
 from erp.domain.practice import COUNTS_FROM_SECONDS, ONE_DAY, Practice, local_day, monday_of, practices_of
 from erp.storage.account import Account
 from erp.storage.cheer import Cheer
@@ -24,7 +25,6 @@ from erp.storage.ladder import Step
 from erp.storage.support import Support
 
 # A practice that nobody ended counts as given up so long after its planned end.
-FORGOTTEN_AFTER = timedelta(minutes=30)
 CHEERS_SHOWN = 5
 
 

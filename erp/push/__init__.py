@@ -117,7 +117,7 @@ class Push:
             log.warning("An endpoint that is not at an allowed push service was not called")
             return Result(Outcome.refused, "blocked")
         service = str(origin_of(endpoint)).partition("://")[2]
-        body, headers = self._encrypt(subscription, message)
+        body, headers = self.prepare(subscription, message)
         try:
             with self._line() as line:
                 answer = line.post(endpoint, body, headers, self._timeout)
@@ -142,7 +142,8 @@ class Push:
         for line in idle:
             line.close()
 
-    def _encrypt(self, subscription: Subscription, message: Message) -> tuple[bytes, dict[str, str]]:
+    def prepare(self, subscription: Subscription, message: Message) -> tuple[bytes, dict[str, str]]:
+        """The encrypted body of the request that takes the message to the subscription, and its signed headers."""
         keys = WebPushKeys.model_construct(
             auth=urlsafe_b64encode(subscription.auth).decode(), p256dh=urlsafe_b64encode(subscription.p256dh).decode()
         )

@@ -6,7 +6,7 @@ import hashlib
 import json
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, url_for
@@ -16,7 +16,16 @@ from werkzeug.wrappers import Response as BaseResponse
 from erp.domain.cheer import cheers_of
 from erp.domain.errors import Invalid, NotFound
 from erp.domain.event import NewEvent, parse, skew_of
-from erp.domain.exposure import Happening, exposure_if_known, exposure_of, fold, happenings_of, running_of, view_of
+from erp.domain.exposure import (
+    FORGOTTEN_AFTER,
+    Happening,
+    exposure_if_known,
+    exposure_of,
+    fold,
+    happenings_of,
+    running_of,
+    view_of,
+)
 from erp.domain.fields import Fields
 from erp.domain.ladder import StepView, next_step, step_of
 from erp.domain.ladder import view_of as step_view
@@ -32,7 +41,6 @@ from erp.web.problems import sentences
 blueprint = Blueprint("exposure", __name__)
 
 MOST_EVENTS = 200
-FORGOTTEN_AFTER = timedelta(minutes=30)
 # js/offline.js knows these words in braces.
 ANY_STEP = StepView(
     id=uuid.UUID(int=0),

@@ -179,6 +179,7 @@ class PracticePage extends HTMLElement {
     }
     this.look();
     if (other && other !== this.exposure) showOther(this.parts.elsewhere, this.dataset.exposures, other);
+    if (document.hidden) this.away(); // the server knew nothing of the exposure when it was told before
     if (this.dataset.phase === "done") this.fetchSummary();
   }
 

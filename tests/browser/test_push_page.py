@@ -407,6 +407,20 @@ def test_a_phone_that_is_put_away_says_so_where_it_is_pushed_to(allowed: Page):
     assert told[0][0].endswith(f"/exposures/{exposure}/away")
 
 
+def test_a_phone_that_is_put_away_before_its_start_arrived_says_so_once_more(allowed: Page, problems: Problems):
+    problems.allow("net::ERR_FAILED")
+    steps = make_ladder(allowed.context)
+    registered(allowed)
+    told: list[str | None] = []
+    allowed.on("request", lambda request: told.append(request.post_data) if "/away" in request.url else None)
+    allowed.route("**/events", lambda route: route.continue_() if told else route.abort())
+    start_exposure(allowed, steps[0])
+    look_away(allowed, hidden=True)
+    all_sent(allowed)
+    until(allowed, lambda: len(told) > 1)
+    assert set(told) == {"away=1"}
+
+
 def test_a_phone_that_is_not_pushed_to_says_nothing(signed_in: Page):
     steps = make_ladder(signed_in.context)
     start_exposure(signed_in, steps[0])
