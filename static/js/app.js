@@ -52,9 +52,9 @@ const [, version] = import.meta.url.match(/\/static\/([^/]+)\//) ?? [];
 
 /** Let the service worker keep what there is for when there is no network; it knows when that is needed. */
 async function keep() {
-  if ("keeps" in root.dataset || practising() || document.hidden) return;
+  const { account, kept } = root.dataset;
+  if (!account || practising() || document.hidden) return;
   const { active } = await navigator.serviceWorker.ready;
-  const { account = "nobody", kept } = root.dataset;
   active.postMessage({ type: "keep", account, version, asked: Boolean(kept) });
 }
 
@@ -154,4 +154,18 @@ function remembered() {
 
 // Where nobody is signed in, nothing is left to read.
 if (!root.dataset.account && !("keeps" in root.dataset)) import("./leave.js").then(({ forget }) => forget(), () => {});
+
+/** What was typed in this tab under another account: somebody signed out in another tab meanwhile. */
+function dropDraftsOfOthers() {
+  const own = `rung-draft:${root.dataset.account}:`;
+  for (const key of Object.keys(sessionStorage)) {
+    if (key.startsWith("rung-draft:") && !key.startsWith(own)) sessionStorage.removeItem(key);
+  }
+}
+
+try {
+  if (root.dataset.account) dropDraftsOfOthers();
+} catch {
+  // No storage, nothing in it.
+}
 compareZones();

@@ -3,8 +3,7 @@
 import { onto } from "./clock.js";
 import { recall, remember } from "./draft.js";
 import { fold } from "./fold.js";
-import { waiting } from "./outbox.js";
-import { Record } from "./record.js";
+import { known, Record } from "./record.js";
 
 /** `notice` leads to another exposure; `exposures` is where they have their addresses. */
 export function showOther(notice, exposures, id, step = "") {
@@ -12,12 +11,13 @@ export function showOther(notice, exposures, id, step = "") {
   notice.hidden = false;
 }
 
-/** Ask the record of the one that this phone remembers, and what waits of it. */
+/** Fold what this phone and the server know of the one that is remembered. */
 export async function offerOther(notice, exposures, account) {
-  const known = recall();
-  if (known?.account !== account) return;
-  const events = (await waiting()).filter((event) => event.exposure === known.id);
-  await new Record(exposures + known.id, account, (more) => events.push(...more)).ask();
-  if (fold(onto(events), Date.now()).phase === "running") showOther(notice, exposures, known.id, known.step);
-  else if (events.length) remember(false, known);
+  const running = recall();
+  if (running?.account !== account) return;
+  const events = await known(account, running.id);
+  await new Record(exposures + running.id, account, (more) => events.push(...more)).ask();
+  const { phase } = fold(onto(events), Date.now());
+  if (phase === "running") showOther(notice, exposures, running.id, running.step);
+  else if (phase !== "before") remember(false, running);
 }

@@ -28,7 +28,8 @@ async function go(form) {
   for (const event of await waiting()) await put(event);
   await forget().catch(() => {});
   form.dataset.leaves = "yes";
-  form.requestSubmit();
+  if (form.requestSubmit) form.requestSubmit();
+  else form.submit();
   delete form.dataset.leaves;
 }
 
@@ -36,7 +37,7 @@ async function go(form) {
 async function open() {
   const answer = await fetch(new URL("../../../account/leaving", import.meta.url), { redirect: "manual" });
   if (answer.type === "opaqueredirect") return null;
-  if (!answer.ok) throw new Error("no answer of ours");
+  if (!answer.ok || !answer.headers.has("Rung-Page")) throw new Error("no answer of ours");
   document.body.insertAdjacentHTML("beforeend", await answer.text());
   return document.getElementById("leaving");
 }
@@ -61,15 +62,14 @@ function ask(count) {
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));
 }
 
-/** Whether the form goes. Without the network nobody can be signed out, and nothing is taken away. */
+/** Whether the form goes. Where the server does not answer nobody can be signed out, and nothing is taken away. */
 async function mayGo() {
-  const { length } = await waiting();
-  if (!length) return true;
   const notice = document.getElementById("trouble");
   notice.hidden = true;
   try {
     dialog ??= await open();
-    return !dialog || Boolean(await ask(length));
+    const { length } = await waiting();
+    return !dialog || !length || Boolean(await ask(length));
   } catch {
     notice.textContent = notice.dataset.network;
     notice.hidden = false;

@@ -9,11 +9,11 @@ const { account } = document.documentElement.dataset;
 const { kept } = JSON.parse(page.querySelector("#record").textContent);
 
 function fill(step) {
-  document.title = put(document.title, step);
+  document.title = filled(document.title, step);
   for (const element of page.querySelectorAll("h1, p")) {
     const [, name] = element.textContent.match(/\{(title|details|response)\}/) ?? [];
     if (!name) continue;
-    if (step[name] || name === "title") element.textContent = put(element.textContent.trim(), step);
+    if (step[name] || name === "title") element.textContent = filled(element.textContent.trim(), step);
     else element.remove();
   }
   if (step.stopping_rule === "halved") page.dataset.textEnd = page.dataset.textEndHalved;
@@ -26,7 +26,7 @@ function fill(step) {
   offerMinutes(form.querySelector(".chips"), step);
 }
 
-const put = (text, step) => text.replace(/\{(title|details|response)\}/, (_all, name) => step[name]);
+const filled = (text, step) => text.replace(/\{(title|details|response)\}/, (_all, name) => step[name]);
 
 /** As templates/exposure/_before.html does. */
 function offerMinutes(chips, { planned_minutes: planned, plan_minutes: plan, minutes: asked }) {
@@ -57,6 +57,6 @@ if (kept) fill(kept);
 if (window.caches) {
   const later = () => setTimeout(() => keep().catch(() => {}));
   document.addEventListener("practice-phase", later);
-  outbox.addEventListener("answer", later);
+  outbox.addEventListener("change", later); // with each tap, whichever page sends it
   customElements.whenDefined("practice-page").then(() => page.opened).then(later);
 }

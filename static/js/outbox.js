@@ -74,6 +74,11 @@ function forget() {
   opening = null;
 }
 
+/** A connection may have died unseen: the next one who asks opens a new one. */
+function unlessAlive({ name }) {
+  if (name === "InvalidStateError") forget();
+}
+
 async function keep(database, entries) {
   const transaction = database.transaction("outbox", "readwrite", { durability: "strict" });
   await Promise.all([...entries.map((entry) => transaction.store.put(entry)), transaction.done]);
@@ -104,8 +109,8 @@ export async function waiting() {
     const database = await open();
     const kept = [account, locked].map((whose) => database.getAllFromIndex("outbox", "account", whose));
     entries = (await Promise.all(kept)).flat();
-  } catch {
-    // No storage: what is in memory is all there is.
+  } catch (error) {
+    unlessAlive(error); // No storage: what is in memory is all there is.
   }
   const events = await Promise.all([...entries, ...spare.values()].map(unseal));
   return events.filter(Boolean).sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -116,8 +121,8 @@ async function remove(ids) {
   try {
     const transaction = (await open()).transaction("outbox", "readwrite");
     await Promise.all([...ids.map((id) => transaction.store.delete(id)), transaction.done]);
-  } catch {
-    // They stay, are sent again and change nothing there.
+  } catch (error) {
+    unlessAlive(error); // They stay, are sent again and change nothing there.
   }
   moved();
 }
@@ -163,7 +168,7 @@ async function fly() {
 async function alone(task) {
   if (!navigator.locks) return task();
   let begun = false;
-  const signal = AbortSignal.timeout(TIMEOUT + PATIENCE); // longer than a tab that lives holds it
+  const signal = AbortSignal.timeout?.(2 * TIMEOUT + PATIENCE); // longer than a tab that lives holds it
   const first = () => {
     begun = true;
     return task();
@@ -221,8 +226,8 @@ async function post(events) {
       keepalive: new Blob([body]).size < KEEPALIVE_BYTES,
       signal: abort.signal,
     });
-    if (response.status === 401) return "signed-out";
-    if (response.status === 409) return "other-account";
+    if (response.status === 401 && isJson(response)) return "signed-out";
+    if (response.status === 409 && isJson(response)) return "other-account";
     if (response.status === 413) return "too-large";
     if (response.status !== 200 || !isJson(response)) return "unreachable";
     const answer = await response.json();

@@ -10,6 +10,7 @@ import { fold } from "./fold.js";
 import { flush, outbox, put, waiting } from "./outbox.js";
 import { cheersOf, eventsOf, learnFrom, Record } from "./record.js";
 import { allowSound, keepAwake, Voice } from "./senses.js";
+import { ask } from "./stay.js";
 import { clock, dueCheckIn, dueEnd, FORGOTTEN, minutes, Timer } from "./timer.js";
 import { uuid7 } from "./uuid7.js";
 
@@ -217,8 +218,7 @@ class PracticePage extends HTMLElement {
 
   /** Left open, or stopped before the page noticed: the person says until when they stayed. */
   async askStay() {
-    const rare = await import("./stay.js").catch(() => null); // asked again at the next look
-    const answer = await rare?.ask(this.parts.stay, this.told, Date.now());
+    const answer = await ask(this.parts.stay, this.told, Date.now());
     if (answer === "still") this.alive = Date.now();
     else if (answer) this.end(answer);
   }

@@ -1,7 +1,22 @@
 // The server's record of one exposure: read, brought onto this device's clock, polled while somebody looks.
 
 import { ahead, clockNow, learn } from "./clock.js";
-import { isJson } from "./outbox.js";
+import { isJson, waiting } from "./outbox.js";
+
+/** What js/offline.js and js/worker.js keep for this account under a path, as a value; null for nothing. */
+export async function kept(account, path) {
+  try {
+    return await (await caches.match(path, { cacheName: `rung-kept-${account}` })).json();
+  } catch {
+    return null;
+  }
+}
+
+/** All events of an exposure that this phone knows without the network: those kept, then those that wait. */
+export async function known(account, id) {
+  const { events = [] } = (await kept(account, `/exposures/${id}`)) ?? {};
+  return [...events, ...(await waiting()).filter((event) => event.exposure === id)];
+}
 
 /** The record's events as this device's clock would have stamped them; those that this device stamped keep their clock. */
 export function eventsOf({ events }) {
@@ -40,7 +55,7 @@ export class Record {
     const headers = { Accept: "application/json" };
     if (this.#etag) headers["If-None-Match"] = this.#etag;
     try {
-      const signal = AbortSignal.timeout(patience);
+      const signal = AbortSignal.timeout?.(patience);
       const asked = performance.now();
       const response = await fetch(`${this.url}/record`, { headers, signal, cache: "no-store", redirect: "error" });
       if (response.status === 304 && this.#etag) return true;
@@ -61,7 +76,14 @@ export class Record {
     if (pause === this.#pause) return;
     this.#pause = pause;
     clearInterval(this.#timer);
-    if (pause) this.#timer = setInterval(() => document.hidden || this.ask(), pause);
+    let asking = false;
+    const look = async () => {
+      if (document.hidden || asking) return;
+      asking = true;
+      await this.ask();
+      asking = false;
+    };
+    if (pause) this.#timer = setInterval(look, pause);
   }
 
   /** The phone is put away, or taken up again. Whether the server heard it changes nothing here. */

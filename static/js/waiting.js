@@ -5,6 +5,7 @@ import { onto } from "./clock.js";
 import { recall } from "./draft.js";
 import { fold } from "./fold.js";
 import { outbox, waiting } from "./outbox.js";
+import { kept, known } from "./record.js";
 
 const root = document.documentElement;
 const { account, zone: timeZone } = root.dataset;
@@ -17,28 +18,13 @@ let drawn = "";
 
 /** The exposures of which something waits, and the one that runs, first to last, with all that the phone knows of them. */
 async function exposures() {
-  const found = new Map();
+  const unsent = new Set((await waiting()).map((event) => event.exposure));
   const running = recall();
-  if (running?.account === account) found.set(running.id, [...(await sent(running.id))]);
-  const unsent = new Set();
-  for (const event of await waiting()) {
-    unsent.add(event.exposure);
-    if (!found.has(event.exposure)) found.set(event.exposure, [...(await sent(event.exposure))]);
-    found.get(event.exposure).push(event);
-  }
-  const states = [...found].map(([id, events]) => ({ id, ...fold(onto(events), Date.now()) }));
+  const ids = new Set(running?.account === account ? [running.id, ...unsent] : unsent);
+  const states = [];
+  for (const id of ids) states.push({ id, ...fold(onto(await known(account, id)), Date.now()) });
   const shown = ({ id, phase }) => phase === "running" || (phase !== "before" && unsent.has(id));
   return states.filter(shown).sort((a, b) => a.started.time - b.started.time);
-}
-
-const sent = async (id) => (await kept(`/exposures/${id}`))?.events ?? [];
-
-async function kept(path) {
-  try {
-    return await (await caches.match(path, { cacheName: `rung-kept-${account}` })).json();
-  } catch {
-    return null;
-  }
 }
 
 async function show() {
@@ -46,7 +32,7 @@ async function show() {
   const written = JSON.stringify(runs.map(({ id, phase, seconds }) => [id, phase, phase === "running" || seconds]));
   if (written === drawn) return;
   drawn = written;
-  const steps = runs.length ? ((await kept("/kit"))?.steps ?? []) : [];
+  const steps = runs.length ? ((await kept(account, "/kit"))?.steps ?? []) : [];
   list.replaceChildren(...runs.map((run) => row(run, steps.find((step) => step.id === run.started.step))));
   section.hidden = !runs.length;
   title.textContent = runs.every(({ phase }) => phase === "running") ? textOn : textWaiting;

@@ -10,7 +10,8 @@ const NOBODY = "nobody";
 const ICON = `${ASSETS}${VERSION}/icons/icon-192.png`;
 const BADGE = `${ASSETS}${VERSION}/icons/badge-96.png`;
 const PRACTICE = /^\/(exposures|steps)\/./; // where an exposure may run
-const STARTING = /^\/(practice$|steps\/([^/]+)(\/practice|\/smaller)?$|exposures\/([^/]+)$)/;
+const STARTING =
+  /^\/((?<next>practice)$|steps\/(?<step>[^/]+)(\/practice|(?<smaller>\/smaller))?$|exposures\/(?<exposure>[^/]+)$)/;
 const PATIENCE = 5_000; // ms for which the network is waited for while something is kept
 const FRESH = 300_000; // ms for which nobody asks for the kit again
 const DAY = 86_400_000;
@@ -106,7 +107,8 @@ async function asset(request) {
   const known = await caches.match(request);
   if (known) return known;
   const answer = await fetch(request);
-  if (isAsset(answer)) await (await caches.open(CACHE)).put(request, answer.clone());
+  const keeping = async () => (await caches.open(CACHE)).put(request, answer.clone());
+  if (isAsset(answer)) await keeping().catch(() => {}); // a full phone shows the page all the same
   return answer;
 }
 
@@ -124,7 +126,7 @@ async function ask(event) {
     if (!isOurs(answer)) return null;
     const account = answer.headers.get("Rung-Page");
     if (!account || began !== era) return answer;
-    await forgetAllBut(account);
+    await forgetAllBut(account).catch(() => {});
     const { pathname, search } = new URL(event.request.url);
     if (answer.headers.has("Rung-Keep") && !search) event.waitUntil(keep(account, pathname, answer.clone(), era));
     return answer;
@@ -161,8 +163,8 @@ async function put(cache, path, text, answer, version) {
 }
 
 async function keepAll(wanted) {
-  await forgetAllBut(wanted.account);
-  if (wanted.account === NOBODY) return;
+  // Only the server knows who is signed in; a page may have stood here for long.
+  if (wanted.account === NOBODY) return forgetAllBut(NOBODY);
   fetching ??= bring(wanted).finally(() => (fetching = null));
   await fetching;
 }
@@ -175,24 +177,31 @@ async function bring({ account, version, asked }) {
   const began = era;
   changed = false;
   try {
-    const signal = AbortSignal.timeout(LIMIT);
+    const signal = AbortSignal.timeout?.(LIMIT);
     const headers = { Accept: "application/json" };
     const answer = await fetch("/kit", { headers, signal, cache: "no-store", redirect: "error" });
+    if (isHtml(answer)) return;
     if (answer.status === 401) return await forgetAllBut(NOBODY);
-    if (answer.status !== 200 || isHtml(answer)) return;
+    if (answer.status !== 200) return;
     const { pages: kit, ...rest } = await answer.json();
     if (rest.account !== account || began !== era) return;
-    const cache = await caches.open(KEPT + account);
-    for (const path in kit) await put(cache, path, kit[path], answer, version);
-    await put(cache, "/kit", JSON.stringify(rest), answer, version);
-    // What js/offline.js keeps of exposures stays for a while.
-    for (const { url } of await cache.keys()) {
-      const age = Date.now() - new Date((await cache.match(url)).headers.get("Rung-Kept"));
-      if (age > DAY) await cache.delete(url);
-    }
+    await forgetAllBut(account);
+    // A newer server's pages need files that this phone does not have yet: they come with the next page that opens.
+    const whole = Object.values(kit).every((text) => text.includes(`${ASSETS}${version}/`));
+    if (whole) await keepKit(await caches.open(KEPT + account), kit, rest, answer, version);
     for (const one of await pages()) one.postMessage({ type: "kept" });
   } catch {
     changed = true; // No network: the next page tries again.
+  }
+}
+
+async function keepKit(cache, kit, rest, answer, version) {
+  for (const path in kit) await put(cache, path, kit[path], answer, version);
+  await put(cache, "/kit", JSON.stringify(rest), answer, version);
+  // What js/offline.js keeps of exposures stays for a while.
+  for (const { url } of await cache.keys()) {
+    const age = Date.now() - new Date((await cache.match(url)).headers.get("Rung-Kept"));
+    if (age > DAY) await cache.delete(url);
   }
 }
 
@@ -209,8 +218,9 @@ async function kept(request) {
   const cache = await caches.open(name);
   const { pathname, searchParams } = new URL(request.url);
   const start = pathname.match(STARTING);
-  const record = start && (await recordOf(cache, name.slice(KEPT.length), start, searchParams.get("minutes")));
-  if (start && !record && start[1] !== "practice") return null;
+  const account = name.slice(KEPT.length);
+  const record = start && (await recordOf(cache, account, start.groups, searchParams.get("minutes")));
+  if (start && !record && !start.groups.next) return null;
   const path = record ? "/practice" : start || pathname === "/" ? "/today" : pathname;
   const found = path === "/kit" ? null : await cache.match(path);
   if (!found) return null;
@@ -221,15 +231,15 @@ async function kept(request) {
 }
 
 /** What the practice page needs beside itself; null where this phone knows nothing of the step or the exposure. */
-async function recordOf(cache, account, [, , stepId, more, exposure], minutes) {
+async function recordOf(cache, account, { step, smaller, exposure }, minutes) {
   const { steps, next, plan_minutes } = (await (await cache.match("/kit"))?.json()) ?? {};
   const { events = [] } = (exposure && (await (await cache.match(`/exposures/${exposure}`))?.json())) || {};
   const started = events.find((event) => event.kind === "started");
   if (!steps || (exposure && !started)) return null;
-  const id = started?.step ?? stepId ?? next;
+  const id = started?.step ?? step ?? next;
   const known = steps.find((each) => each.id === id) ?? (started && { ...started, id, title: "" });
   if (!known) return null;
-  const kept = { ...known, plan_minutes, minutes: more === "/smaller" ? 2 : Number(minutes) };
+  const kept = { ...known, plan_minutes, minutes: smaller ? 2 : Number(minutes) };
   return { account, exposure, step: id, events, cheers: [], kept };
 }
 

@@ -9,6 +9,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.acts import (
     OUTBOX_SIZE,
+    account_id,
     all_sent,
     controlled,
     make_account,
@@ -186,6 +187,30 @@ def test_traces_go_before_the_sign_out_itself_should_no_page_come_after_it(signe
     signed_in.get_by_role("button", name="Sign out", exact=True).tap()
     for trace in ("rung-kept-test", "rung-draft:test", "rung-running"):
         until(signed_in, lambda trace=trace: trace not in signed_in.evaluate(READ_EVERYTHING))
+
+
+@pytest.mark.parametrize("cafe", [False, True])
+def test_where_the_server_does_not_answer_nothing_is_taken_away(signed_in: Page, problems, cafe: bool):
+    problems.allow("net::ERR_")
+    signed_in.goto("/account")
+    signed_in.evaluate(LEAVE_TRACES)
+    if cafe:
+        signed_in.route("**/account/leaving", lambda route: route.fulfill(body="<h1>Wi-Fi</h1>"))
+    else:
+        signed_in.context.set_offline(True)
+    signed_in.get_by_role("button", name="Sign out", exact=True).tap()
+    expect(signed_in.get_by_role("alert")).to_contain_text("There is no connection right now.")
+    for trace in ("rung-kept-test", "rung-draft:test", "rung-running"):
+        assert trace in signed_in.evaluate(READ_EVERYTHING)
+
+
+def test_what_was_typed_under_another_account_goes_with_the_next_page(signed_in: Page):
+    signed_in.goto("/today")
+    own = f"rung-draft:{account_id(signed_in.context)}:step"
+    signed_in.evaluate("own => { sessionStorage[own] = '{}'; sessionStorage['rung-draft:other:step'] = '{}' }", own)
+    signed_in.goto("/ladder")
+    signed_in.wait_for_function("!sessionStorage['rung-draft:other:step']")
+    assert signed_in.evaluate("own => sessionStorage[own]", own) == "{}"
 
 
 def test_without_the_network_nobody_is_signed_out_by_half(signed_in: Page, steps: list[str], problems):

@@ -13,7 +13,7 @@ from tests.browser.offline.test_flight_mode import run_to_the_end
 Robin = tuple[Page, list[str]]
 
 
-@pytest.mark.parametrize("status", [200, 502])
+@pytest.mark.parametrize("status", [200, 401, 409, 502])
 def test_the_page_of_somebody_else_is_not_taken_for_ours(robin: Robin, own_server: Server, status: int):
     page, steps = robin
     own_server.stop()

@@ -223,6 +223,41 @@ def test_what_was_sent_of_a_running_exposure_is_still_known_without_the_network(
     assert [event["kind"] for event in happened(page.context, exposure)] == ["started", "ritual", "finished", "noted"]
 
 
+def test_what_another_page_sent_of_a_running_exposure_is_known_without_the_network(
+    robin: Robin, handset: Handset, own_server: Server
+):
+    page, steps = robin
+    exposure = start_exposure(page, steps[1], minutes=20)
+    all_sent(page)
+    own_server.stop()
+    page.get_by_role("button", name="Pause", exact=True).tap()
+    until(page, lambda: page.evaluate(OUTBOX_SIZE) == 1)
+    own_server.start()
+    page = handset.on()
+    page.goto("/today")
+    all_sent(page)
+    own_server.stop()
+    page.goto(f"/exposures/{exposure}")
+    ready(page)
+    assert page.evaluate("document.documentElement.dataset.kept")
+    expect(page.locator("practice-page[data-paused]")).to_be_visible()
+
+
+def test_another_exposure_that_runs_is_offered_and_not_forgotten_without_the_network(robin: Robin, own_server: Server):
+    page, steps = robin
+    exposure = start_exposure(page, steps[1], minutes=20)
+    all_sent(page)
+    own_server.stop()
+    page.locator("[data-part=resisted]").tap()
+    until(page, lambda: page.evaluate(OUTBOX_SIZE) == 1)
+    known = page.evaluate("localStorage.getItem('rung-running')")
+    assert exposure in known
+    page.goto(f"/steps/{steps[0]}/practice")
+    ready(page)
+    expect(page.locator("[data-part=elsewhere]")).to_be_visible()
+    assert page.evaluate("localStorage.getItem('rung-running')") == known
+
+
 def test_the_shortcut_to_practice_leads_to_the_next_step(in_flight: Page):
     in_flight.goto("/practice")
     ready(in_flight)

@@ -58,6 +58,23 @@ def test_an_exposure_goes_on_through_a_new_version(robin: Robin, own_server: Ser
     expect(page.locator("#new-version")).to_be_hidden()
 
 
+def test_a_kit_of_a_newer_server_waits_for_the_files_that_it_needs(robin: Robin, own_server: Server, tmp_path: Path):
+    page, _steps = robin
+    deploy(own_server, tmp_path / "newer")
+    ask = """version => new Promise(resolve => {
+      navigator.serviceWorker.addEventListener("message", ({data}) => data.type === "kept" && resolve(true));
+      const {account} = document.documentElement.dataset;
+      navigator.serviceWorker.controller.postMessage({type: "keep", account, version, asked: true});
+    })"""
+    style = page.locator("link[rel=stylesheet]").first.get_attribute("href")
+    assert style
+    assert page.evaluate(ask, style.split("/")[2])
+    own_server.stop()
+    page.goto("/today")
+    assert page.evaluate("document.documentElement.dataset.kept")
+    assert page.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius") == "20px"
+
+
 def test_the_pages_that_are_kept_keep_their_files_until_there_are_newer_ones(
     robin: Robin, handset: Handset, own_server: Server, tmp_path: Path
 ):

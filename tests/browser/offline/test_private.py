@@ -62,6 +62,19 @@ def test_what_was_kept_goes_once_the_server_says_that_nobody_is_signed_in(robin:
     nothing_is_left(page, own_server)
 
 
+def test_a_page_that_stood_open_since_somebody_else_was_here_takes_nothing_away(robin: Robin):
+    page, _steps = robin
+    before = kept(page)
+    page.evaluate(
+        """() => navigator.serviceWorker.controller.postMessage({
+          type: "keep", account: crypto.randomUUID(), asked: true,
+          version: document.querySelector("link[rel=stylesheet]").href.split("/")[4],
+        })"""
+    )
+    page.wait_for_timeout(1000)
+    assert kept(page) == before
+
+
 def test_another_account_on_the_same_phone_finds_only_its_own(robin: Robin, handset: Handset, own_server: Server):
     page, _steps = robin
     first = account_id(page.context)
