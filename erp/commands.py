@@ -14,12 +14,20 @@ from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from erp.domain.integrity import Finding, accounts, check_account, check_links, check_readable, count_accounts
+from erp.domain.integrity import (
+    Finding,
+    accounts,
+    check_account,
+    check_links,
+    check_readable,
+    count_accounts,
+    drop_unreadable,
+)
 from erp.jobs.queue import worker
 from erp.jobs.tasks import Jobs
 from erp.settings import Settings
 from erp.storage.backup import BackupError, Progress, backup, restore
-from erp.storage.db import Sessions, is_current
+from erp.storage.db import Sessions, is_current, reason_of
 from erp.storage.resealing import reseal
 
 
@@ -71,8 +79,10 @@ def repair_database() -> None:
     sessions = _current_sessions()
     with _sentences():
         with sessions.reading() as session:
-            found = [_show(finding) for finding in check_readable(session)]
+            unreadable = list(check_readable(session))
+        found = [_show(finding) for finding in unreadable]
         with sessions.writing() as session:
+            drop_unreadable(session, unreadable, _now())
             found += [_show(finding) for finding in check_links(session, repair=True)]
             session.commit()
         with sessions.reading() as reading:
@@ -124,8 +134,7 @@ def _sentences() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0].rstrip("?. ")
-        raise click.ClickException(f"The database cannot be read: {reason}.") from error
+        raise click.ClickException(f"The database cannot be read: {reason_of(error)}.") from error
 
 
 @click.command("backup")

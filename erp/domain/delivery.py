@@ -82,7 +82,7 @@ def hand_out(session: Session, now: datetime, dropped: list[Dropped] | None = No
         .outerjoin(Exposure, Exposure.id == Notification.exposure_id)
         .where(Notification.settled_at.is_(None), Notification.due_at <= now)
         # The freshest takes the place of the others; what is over by itself is the least fresh.
-        .order_by(Notification.kind == EARLIER, Notification.created_at.desc())
+        .order_by(Notification.kind == EARLIER, Notification.created_at.desc(), Exposure.started_at.desc().nulls_last())
         .limit(BATCH)
         .with_for_update(skip_locked=True, of=Notification)
     ).all()

@@ -6,14 +6,28 @@ Each exposure is read and folded once, a few at a time, so that a check takes ti
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from cryptography.fernet import InvalidToken
-from sqlalchemy import ForeignKeyConstraint, LargeBinary, Row, Table, delete, func, insert, select, type_coerce, update
+from sqlalchemy import (
+    ForeignKeyConstraint,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from erp.domain.exposure import State, fold, happening
@@ -33,10 +47,14 @@ from erp.storage.account import Account
 from erp.storage.db import Base, EncryptedJSON, EncryptedText, box, damages, table_of
 from erp.storage.exposure import Event, Exposure
 from erp.storage.ladder import Step
+from erp.storage.notification import Device, Notification
 from erp.storage.practice import Day, Tally
 
 AT_ONCE = 200
+# What reading a damaged row or folding a damaged event raises.
+UNREADABLE = (InvalidToken, KeyError, TypeError, ValueError)
 _account, _exposure, _event, _day, _tally, _step = map(table_of, (Account, Exposure, Event, Day, Tally, Step))
+_device, _notification = map(table_of, (Device, Notification))
 
 Practised = Mapping[date, tuple[int, int]]
 
@@ -74,6 +92,15 @@ def check_readable(session: Session) -> Iterator[Finding]:
             yield from _unreadable(session, table)
 
 
+def drop_unreadable(session: Session, found: Iterable[Finding], now: datetime) -> None:
+    """Drop notifications that cannot be read, and stop devices of which that holds: they would hold up the others."""
+    found = list(found)
+    pings, devices = ([uuid.UUID(one.key) for one in found if one.table == name] for name in ("notification", "device"))
+    session.execute(delete(_notification).where(_notification.c.id.in_(pings)))
+    stopped = {"digest": None, "subscription": None, "stopped_at": now}
+    session.execute(update(_device).where(_device.c.id.in_(devices)).values(stopped))
+
+
 def check_links(session: Session, *, repair: bool = False) -> Iterator[Finding]:
     """Rows that point to a row that is not there, and exposures and events without each other.
 
@@ -84,11 +111,17 @@ def check_links(session: Session, *, repair: bool = False) -> Iterator[Finding]:
         for constraint in sorted(table.foreign_key_constraints, key=lambda each: str(each.name)):
             if constraint.referred_table is not _exposure or table is not _event:
                 yield from _dangling(session, table, constraint, repair=repair)
-    lost = select(_exposure.c.id).where(~select(_event.c.id).where(_event.c.exposure_id == _exposure.c.id).exists())
-    for (exposure,) in session.execute(lost).all():
-        yield Finding("exposure", str(exposure), "has no event")
+    alone = ~select(_event.c.id).where(_event.c.exposure_id == _exposure.c.id).exists()
+    for exposure, started_at in session.execute(select(_exposure.c.id, _exposure.c.started_at).where(alone)).all():
+        # Where something was practised, the row is all that is left of it.
+        yield Finding("exposure", str(exposure), "has no event", lost=started_at is not None)
+        if repair and started_at is None:
+            session.execute(delete(_exposure).where(_exposure.c.id == exposure, alone))
+    strange = select(_exposure.c.id).join(_step, _step.c.id == _exposure.c.step_id)
+    for exposure in session.scalars(strange.where(_step.c.account_id != _exposure.c.account_id)).all():
+        yield Finding("exposure", str(exposure), "step_id points to somebody else's")
         if repair:
-            session.execute(delete(_exposure).where(_exposure.c.id == exposure))
+            session.execute(update(_exposure).where(_exposure.c.id == exposure).values(step_id=None))
 
 
 def check_account(session: Session, account_id: uuid.UUID, now: datetime, *, repair: bool = False) -> Iterator[Finding]:
@@ -113,12 +146,12 @@ def _missing_exposures(session: Session, *, repair: bool) -> Iterator[Finding]:
     for exposure, account in owners.items():
         try:
             (state,) = _states(session, account, [exposure]).values()
-        except InvalidToken:
+            values = _folded(state) | _place(session, account, state)
+        except UNREADABLE:
             yield Finding("exposure", str(exposure), "is not there, and its events cannot be read", lost=True)
             continue
         yield Finding("exposure", str(exposure), "is not there, but its events are")
         if repair:
-            values = _folded(state) | _place(session, account, state)
             session.execute(insert(_exposure).values(id=exposure, account_id=account, **values))
 
 
@@ -138,7 +171,7 @@ def _dangling(session: Session, table: Table, constraint: ForeignKeyConstraint, 
                 session.execute(delete(table).where(*mine))
 
 
-def _key(row: Row[Any]) -> str:
+def _key(row: Sequence[Any]) -> str:
     return " ".join(map(str, row))
 
 
@@ -155,11 +188,13 @@ def _unreadable(session: Session, table: Table) -> Iterator[Finding]:
                 if token is not None:
                     box.open(bytes(token))
             except InvalidToken:
-                yield Finding(table.name, " ".join(map(str, row[: len(keys)])), f"{column.name} cannot be read", True)
+                # Nothing tells what these said, and nobody needs them any more.
+                lost = table is not _notification and table is not _device
+                yield Finding(table.name, _key(row[: len(keys)]), f"{column.name} cannot be read", lost)
 
 
 def _states(session: Session, account: uuid.UUID, exposures: Sequence[uuid.UUID]) -> dict[uuid.UUID, State]:
-    """What the events of each of the exposures fold to. Raises InvalidToken when one cannot be read."""
+    """What the events of each of the exposures fold to, where there are any. Raises what is UNREADABLE."""
     rows = session.execute(
         select(
             _event.c.exposure_id,
@@ -171,9 +206,9 @@ def _states(session: Session, account: uuid.UUID, exposures: Sequence[uuid.UUID]
             _event.c.data,
         ).where(_event.c.account_id == account, _event.c.exposure_id.in_(exposures))
     )
-    events: dict[uuid.UUID, list[Any]] = {exposure: [] for exposure in exposures}
+    events: dict[uuid.UUID, list[Any]] = {}
     for exposure, *event in rows:
-        events[exposure].append(happening(*event))
+        events.setdefault(exposure, []).append(happening(*event))
     return {exposure: fold(its) for exposure, its in events.items()}
 
 
@@ -199,7 +234,7 @@ def _exposures(session: Session, account: Account, *, repair: bool) -> Iterator[
     while exposures:
         try:
             yield from _compared(session, account, exposures, repair=repair)
-        except InvalidToken:
+        except UNREADABLE:
             yield from _one_by_one(session, account, exposures, repair=repair)
         exposures = session.scalars(mine.where(_exposure.c.id > exposures[-1])).all()
 
@@ -210,8 +245,20 @@ def _one_by_one(
     for exposure in exposures:
         try:
             yield from _compared(session, account, [exposure], repair=repair)
-        except InvalidToken:
-            yield Finding("exposure", str(exposure), "cannot be read", lost=True)
+        except UNREADABLE:
+            yield _made_anew(session, account, exposure, repair=repair)
+
+
+def _made_anew(session: Session, account: Account, exposure: uuid.UUID, *, repair: bool) -> Finding:
+    """What is wrong with an exposure that cannot be read: its row alone, or its events as well."""
+    try:
+        (state,) = _states(session, account.id, [exposure]).values()
+        folded = _folded(state)
+    except UNREADABLE:
+        return Finding("exposure", str(exposure), "cannot be read", lost=True)
+    if repair:
+        session.execute(update(_exposure).where(_exposure.c.id == exposure).values(folded))
+    return Finding("exposure", str(exposure), "cannot be read, but its events can")
 
 
 def _compared(session: Session, account: Account, exposures: Sequence[uuid.UUID], *, repair: bool) -> Iterator[Finding]:
@@ -219,7 +266,9 @@ def _compared(session: Session, account: Account, exposures: Sequence[uuid.UUID]
     rows = session.execute(select(_exposure).where(_exposure.c.id.in_(exposures)).order_by(_exposure.c.id)).all()
     states = _states(session, account.id, exposures)
     for row in rows:
-        state = states[row.id]
+        state = states.get(row.id)
+        if state is None:
+            continue
         folded = _folded(state)
         wrong = sorted(name for name, value in folded.items() if getattr(row, name) != value)
         changes = {name: folded[name] for name in wrong}
@@ -249,15 +298,25 @@ def _steps(session: Session, account: Account, *, repair: bool) -> Iterator[Find
         runs[step] = runs.get(step, 0) + 1
         if runs[step] <= RATINGS_KEPT:
             latest.setdefault(step, []).append(suds)
-    steps = select(_step.c.id, _step.c.runs, _step.c.ratings).where(_step.c.account_id == account.id)
-    for row in session.execute(steps.order_by(_step.c.id)).all():
-        ratings = [suds for suds in reversed(latest.get(row.id, [])) if suds is not None]
-        real = {"runs": runs.get(row.id, 0), "ratings": ratings}
-        wrong = [name for name, value in real.items() if getattr(row, name) != value]
+    # As text, so that one that is damaged stops nothing.
+    written = cast(_step.c.ratings, String)
+    steps = select(_step.c.id, _step.c.runs, written).where(_step.c.account_id == account.id)
+    for step, runs_kept, ratings_kept in session.execute(steps.order_by(_step.c.id)).all():
+        ratings = [suds for suds in reversed(latest.get(step, [])) if suds is not None]
+        real = {"runs": runs.get(step, 0), "ratings": ratings}
+        kept = {"runs": runs_kept, "ratings": _list(ratings_kept)}
+        wrong = [name for name, value in real.items() if kept[name] != value]
         if wrong:
-            yield Finding("step", str(row.id), f"not what its exposures say: {', '.join(wrong)}")
+            yield Finding("step", str(step), f"not what its exposures say: {', '.join(wrong)}")
             if repair:
-                session.execute(update(_step).where(_step.c.id == row.id).values(real))
+                session.execute(update(_step).where(_step.c.id == step).values(real))
+
+
+def _list(written: str) -> Any:
+    try:
+        return json.loads(written)
+    except ValueError:
+        return None
 
 
 def _days(session: Session, account: Account, now: datetime, *, repair: bool) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ screen.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -48,7 +48,6 @@ LIFETIMES = {
 SIGNALS = ("check_in", "end")
 # What the person asked for a moment ago comes in quiet hours too: their own timer, and a test.
 AT_ANY_HOUR = (*SIGNALS, "test")
-# So long after its planned end a practice that nobody ended counts as given up.
 A_TEST = timedelta(seconds=15)
 FRESH_START = timedelta(minutes=5)
 FRESH_END = timedelta(minutes=30)
@@ -95,10 +94,10 @@ def tell_of_practice(
     today: date,
     now: datetime,
 ) -> bool:
-    """Add the pings for an exposure that was just started or ended for the first time; whether there were any.
+    """Add the pings for an exposure that was just started or finished; whether there were any.
 
-    `after` holds the exposure's columns. News that come late, from a phone that was offline, are no news, but for one
-    word about today; and a pause holds pings back.
+    `after` holds the exposure's columns. A finish that was taken back and made again is told once. News that come late,
+    from a phone that was offline, are no news, but for one word about today; and a pause holds pings back.
     """
     ended = after["finished_at"] is not None
     late = now - (after["finished_at"] or after["started_at"]) > (FRESH_END if ended else FRESH_START)
@@ -114,6 +113,7 @@ def tell_of_practice(
         return False
     if late:
         return _tell_late(session, listening, exposure_id, today, now)
+    told = _told_of_its_end(session, exposure_id) if ended else ()
     facts: dict[str, Any] = {}
     happened: tuple[str, ...] = ("started",)
     if ended:
@@ -124,12 +124,20 @@ def tell_of_practice(
     for support, client in listening:
         # One exposure is one ping at a time: the most that can be said of it, to who wants to hear that.
         kind = next((kind for kind in happened if kind in heard(support)), None)
-        if kind:
+        if kind and support.id not in told:
             links = {"support_id": support.id, "exposure_id": exposure_id}
             pings.append(_row(support.supporter_id, kind, facts | {"name": client.display_name}, now, **links))
     if pings:
         session.execute(insert(Notification), pings)
     return bool(pings)
+
+
+def _told_of_its_end(session: Session, exposure_id: uuid.UUID) -> Collection[uuid.UUID | None]:
+    return session.scalars(
+        select(Notification.support_id).where(
+            Notification.exposure_id == exposure_id, Notification.kind.in_(ENDS), Notification.given_up.is_(None)
+        )
+    ).all()
 
 
 def _tell_late(

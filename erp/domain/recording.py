@@ -57,6 +57,7 @@ TOUCHED = select(
     _exposure.c.step_id,
     _exposure.c.local_date,
     _exposure.c.started_at,
+    _exposure.c.finished_at,
     _exposure.c.ended,
     _exposure.c.seconds,
     _exposure.c.expected_suds,
@@ -262,10 +263,12 @@ def _keep(
 
 
 def _is_news(before: AnyRow | None, after: dict[str, Any]) -> bool:
-    """Whether the exposure was started or ended just now, for the first time."""
+    """Whether the exposure was started or finished just now."""
     if after["started_at"] is None:
         return False
-    return before is None or before.started_at is None or bool(after["ended"] and not before.ended)
+    if before is None or before.started_at is None:
+        return True
+    return after["finished_at"] is not None and before.finished_at is None
 
 
 def _zone_or(name: str, fallback: str) -> str:

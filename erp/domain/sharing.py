@@ -24,7 +24,6 @@ from erp.storage.exposure import Exposure
 from erp.storage.ladder import Step
 from erp.storage.support import Support
 
-# A practice that nobody ended counts as given up so long after its planned end.
 CHEERS_SHOWN = 5
 
 

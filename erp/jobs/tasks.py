@@ -19,15 +19,16 @@ from huey import crontab
 from erp.domain.delivery import Claimed, Dropped, Outcome, claim, hand_out, mark, next_due, tidy
 from erp.domain.notification import tell_of_weeks
 from erp.domain.subscription import Subscription
-from erp.jobs.queue import open_queue
+from erp.jobs.queue import WORKERS, open_queue
 from erp.jobs.texts import message
 from erp.push import Push
 from erp.settings import Settings
 from erp.storage.db import Sessions
 
-# A batch of the domain's is sent in so many lines at once: even with every service at its time-out of ten seconds it is
-# done within the lease.
-SENDERS = 16
+# What each thread of the worker takes at once is sent in sixteen lines: even with every service at its time-out of ten
+# seconds it is done within the lease.
+SENDERS = WORKERS * 16
+EARLY = timedelta(seconds=2)
 BEAT = "rung-worker-seen"
 SEEN_WITHIN = timedelta(seconds=150)
 
@@ -52,7 +53,7 @@ class Jobs:
         self.sweep = self.queue.periodic_task(crontab(minute="*"), name="sweep")(self.sweep_now)
         self.queue.periodic_task(crontab(minute="*/10"), name="weeks")(self.tell_weeks_now)
         self.queue.periodic_task(crontab(hour="3", minute="40"), name="tidy")(self.tidy_now)
-        self._alarm: datetime | None = None
+        self._alarms: set[datetime] = set()
         self._alarm_lock = threading.Lock()
 
     def wake(self, at: datetime | None = None) -> None:
@@ -66,12 +67,13 @@ class Jobs:
             log.error(json.dumps({"time": self._stamp(), "error": type(error).__name__, "at": "wake"}))  # noqa: TRY400
 
     def _wake_at(self, at: datetime) -> None:
-        # One alarm at a time for this process: each round sets the next.
+        # The round that an earlier alarm wakes sets the next. One that is about to ring may do so a moment too early.
         now = self.clock()
         with self._alarm_lock:
-            if self._alarm is not None and now < self._alarm <= at:
+            self._alarms = {alarm for alarm in self._alarms if alarm > now + EARLY}
+            if any(alarm <= at for alarm in self._alarms):
                 return
-            self._alarm = at
+            self._alarms.add(at)
         # Aware, or huey would take it for a local time.
         self.deliver.schedule(eta=max(at, now))
 
@@ -87,9 +89,6 @@ class Jobs:
 
     def deliver_now(self) -> None:
         """Hand out, take, send and mark until nothing is due."""
-        # Whatever woke this, the next alarm is set anew: one that rang a moment too early must not count.
-        with self._alarm_lock:
-            self._alarm = None
         while self._round():
             pass
 

@@ -22,7 +22,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from erp.storage import account, cheer, exposure, ladder, notification, practice, support  # noqa: F401  (they fill the metadata)
-from erp.storage.db import VERSIONS, Base, box, is_empty
+from erp.storage.db import VERSIONS, Base, box, is_empty, reason_of
 
 PAGES = 256
 PIECE = 256 * 1024
@@ -49,6 +49,8 @@ def backup(url: str, target: Path, progress: Progress, *, overwrite: bool = Fals
         if parsed.get_backend_name() == "sqlite":
             source = Path(str(parsed.database))
             _check_file(source)
+            if target.exists() and target.samefile(source):
+                raise BackupError("That file is the database itself.")
             _copy(source, draft, progress)
         else:
             _dump(parsed, draft, progress)
@@ -72,8 +74,7 @@ def restore(url: str, source: Path, progress: Progress, *, overwrite: bool = Fal
         if not overwrite and not is_empty(url):
             raise BackupError("There is a database already; --overwrite replaces it with the copy.")
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0].rstrip("?. ")
-        raise BackupError(f"The database cannot be used: {reason}.") from error
+        raise BackupError(f"The database cannot be used: {reason_of(error)}.") from error
     if not sqlite:
         _load(parsed, source, progress)
         return

@@ -178,6 +178,11 @@ def damages(session: Session) -> list[str]:
     return [answer for answer in session.scalars(text("PRAGMA integrity_check(10)")) if answer != "ok"]
 
 
+def reason_of(error: SQLAlchemyError) -> str:
+    """What the database itself says, in one line without a full stop."""
+    return str(getattr(error, "orig", None) or error).splitlines()[0].rstrip("?. ")
+
+
 class Sessions:
     """Makes sessions on one engine: `reading()` and `writing()`."""
 

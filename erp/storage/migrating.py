@@ -16,6 +16,8 @@ from alembic.util import CommandError
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from erp.storage.db import reason_of
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -39,8 +41,7 @@ def main() -> str | None:
     try:
         migrate(url)
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0].rstrip("?. ")
-        return f"The database {where} cannot be used: {reason}."
+        return f"The database {where} cannot be used: {reason_of(error)}."
     except CommandError:
         return f"The database {where} was made by a newer Rung than this one."
     return None

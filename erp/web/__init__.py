@@ -22,7 +22,7 @@ from flask_babel import gettext as _
 from flask_compress import Compress
 from flask_limiter import Limiter
 from flask_limiter.errors import RateLimitExceeded
-from flask_login import LoginManager, UserMixin, current_user
+from flask_login import AnonymousUserMixin, LoginManager, UserMixin, current_user
 from htmx_flask import Htmx
 from htmx_flask import request as htmx_request
 from sqlalchemy.orm import Session
@@ -51,7 +51,7 @@ HEADERS = {
 }
 
 # What the phone keeps for when there is no network (js/worker.js); no other page is ever kept.
-KEPT = frozenset({"/today", "/ladder", "/ladder/<uuid:fear_id>", "/calendar", "/kit"})
+KEPT = frozenset({"/today", "/ladder", "/ladder/<uuid:fear_id>", "/calendar"})
 
 # One slash, then no second one: browsers read //host and /\\host as another site.
 OWN_PATH = re.compile(r"/(?:[^/\\\x00-\x20\x7f][^\\\x00-\x1f\x7f]*)?")
@@ -279,6 +279,8 @@ def _finish(response: Response) -> Response:
 
 def _sign(response: Response) -> None:
     """Mark a page as ours, unlike the one of a café's network, and say who is signed in and whether it may be kept."""
+    if "unknown" in g:
+        return
     known = current_user.is_authenticated
     response.headers["Rung-Page"] = str(me().id) if known else "nobody"
     if known and response.status_code == 200 and request.url_rule and request.url_rule.rule in KEPT:
@@ -321,4 +323,8 @@ def _crashed(error: Exception) -> tuple[str, int]:
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
     route = request.url_rule.rule if request.url_rule else None
     log.error(json.dumps({"time": g.now.isoformat(), "route": route, "error": type(error).__name__, "at": frames}))
+    if "_login_user" not in g:
+        # Flask-Login could not say who it is. The page asks no second time, and is not marked: the phone shows its own.
+        g.setdefault("_login_user", AnonymousUserMixin())
+        g.unknown = True
     return error_page(500)

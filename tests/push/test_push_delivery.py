@@ -242,6 +242,23 @@ def test_what_is_switched_off_meanwhile_does_not_arrive(crew: Crew, push_service
     assert [row[:2] for row in deliveries(crew)] == [("given_up", "unwanted")]
 
 
+def test_what_waits_for_the_morning_sets_one_alarm_however_often_it_is_looked_at(crew: Crew, push_service: PushService):
+    support = crew.coach("sam", push_service.subscribe())
+    here = crew.clock().astimezone(ZoneInfo(NOON))
+    with crew.writing() as session:
+        coach = session.get_one(Account, crew.support(session, support).supporter_id)
+        coach.quiet_from, coach.quiet_until = (here.hour * 60 - 60) % 1440, (here.hour * 60 + 120) % 1440
+    crew.practise("started", "finished")
+    for _ in range(5):
+        crew.jobs.sweep_now()
+        # Something else is due sooner, and rings.
+        crew.jobs.wake(crew.clock() + timedelta(minutes=3))
+        crew.clock.ahead += timedelta(minutes=3)
+        crew.jobs.deliver_now()
+    alarms = [task.eta for task in crew.jobs.queue.pending() if task.eta]
+    assert len(set(alarms)) == len(alarms) == 6
+
+
 def test_in_quiet_hours_a_finish_waits_for_the_morning_and_a_start_is_dropped(crew: Crew, push_service: PushService):
     phone = push_service.subscribe()
     crew.coach("sam", phone)

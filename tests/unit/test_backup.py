@@ -248,6 +248,12 @@ def test_a_file_that_is_there_is_not_replaced_without_being_told(url: str, copy:
     assert mode(copy) == 0o600
 
 
+def test_the_database_itself_is_not_replaced_by_its_copy(url: str):
+    with pytest.raises(BackupError, match="That file is the database itself"):
+        backup(url, path_of(url), told, overwrite=True)
+    assert events(path_of(url)) == 2
+
+
 def test_a_database_with_somebody_in_it_is_not_replaced_without_being_told(url: str, copy: Path):
     backup(url, copy, told)
     practise(url)

@@ -1,5 +1,6 @@
 """Notifications that are due become deliveries to devices, or are given up with a reason."""
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -60,6 +61,18 @@ def test_what_is_due_is_handed_to_every_device_of_its_person_once(client: Client
     assert len(taken) == 2
     assert laptop.subscription in [each.subscription for each in taken]
     assert fates(session) == ["started: waiting waiting"]
+
+
+def test_of_two_practices_that_are_told_at_once_the_later_is_heard(client: Client, sam: Support, session: Session):
+    events = []
+    for ago, lasts in ((20, 6), (12, 8)):
+        exposure, start = uuid.uuid4(), client.now - ago * A_MINUTE
+        events.append(client.event(exposure, "started", start))
+        events.append(client.event(exposure, "finished", start + lasts * A_MINUTE))
+    client.sends(*events)
+    (heard,) = takes(session, NOON)
+    assert heard.facts["seconds"] == 480
+    assert sorted(fates(session)) == ["finished: superseded", "finished: waiting"]
 
 
 def test_nothing_is_handed_out_before_it_is_due(client: Client, session: Session):

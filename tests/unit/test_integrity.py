@@ -14,7 +14,15 @@ from sqlalchemy import Engine, Table, delete, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from erp.domain import cheer as cheers
-from erp.domain.integrity import Finding, accounts, check_account, check_links, check_readable, count_accounts
+from erp.domain.integrity import (
+    Finding,
+    accounts,
+    check_account,
+    check_links,
+    check_readable,
+    count_accounts,
+    drop_unreadable,
+)
 from erp.domain.notification import look_away
 from erp.storage.account import Account
 from erp.storage.db import Base, table_of
@@ -204,6 +212,25 @@ def test_an_exposure_that_is_gone_comes_back_from_its_events_with_its_day(
     assert all(after[name] == before[name] for name in ("event", "day", "tally", "step"))
 
 
+def test_an_exposure_without_an_event_in_which_was_practised_is_all_that_is_left_and_stays(
+    client: Client, exposure: uuid.UUID, session: Session
+):
+    session.execute(delete(Event).where(Event.exposure_id == exposure))
+    before = everything(session)
+    lost = Finding("exposure", str(exposure), "has no event", lost=True)
+    assert findings(session, client.now, repair=True) == [lost]
+    assert everything(session) == before
+
+
+def test_a_step_of_somebody_else_is_none(client: Client, exposure: uuid.UUID, session: Session):
+    other = session.scalars(select(Step.id).where(Step.account_id != client.account.id)).first()
+    session.execute(update(Exposure).where(Exposure.id == exposure).values(step_id=other))
+    found = findings(session, client.now, repair=True)
+    assert Finding("exposure", str(exposure), "step_id points to somebody else's") in found
+    assert session.get_one(Exposure, exposure).step_id is None
+    assert findings(session, client.now) == []
+
+
 def test_an_exposure_without_an_event_goes(client: Client, session: Session):
     stray = uuid.uuid4()
     session.execute(insert(Exposure).values(id=stray, account_id=client.account.id))
@@ -381,14 +408,21 @@ def test_a_text_that_no_key_opens_is_found_and_left_as_it_is(client: Client, ses
     if session.get_bind().dialect.name == "postgresql":
         only = only.replace("min(CAST(id AS VARCHAR(36)))", "min(id::text)::uuid")
     session.execute(text(only), {"token": token})
+    nobody_needs_it = table in ("device", "notification")
     for repair in (True, False):
         (found,) = findings(session, client.now, repair=repair)
-        assert (found.table, found.what, found.lost) == (table, f"{column} cannot be read", True)
+        assert (found.table, found.what, found.lost) == (table, f"{column} cannot be read", not nobody_needs_it)
+    drop_unreadable(session, [found], client.now)
+    left = findings(session, client.now)
+    assert left == ([] if nobody_needs_it else [found])
 
 
-@pytest.mark.parametrize(("table", "column", "key"), [("event", "data", "exposure_id"), ("exposure", "note", "id")])
+@pytest.mark.parametrize(
+    ("table", "column", "key", "lost"),
+    [("event", "data", "exposure_id", True), ("exposure", "note", "id", False)],
+)
 def test_an_exposure_that_no_key_opens_is_found_alone_and_the_others_are_still_rebuilt(
-    client: Client, exposure: uuid.UUID, session: Session, table: str, column: str, key: str
+    client: Client, exposure: uuid.UUID, session: Session, table: str, column: str, key: str, lost: bool
 ):
     session.execute(update(Exposure).where(Exposure.id != exposure, Exposure.ended).values(resisted=5))
     mine = exposure.hex if session.get_bind().dialect.name == "sqlite" else exposure
@@ -398,9 +432,30 @@ def test_an_exposure_that_no_key_opens_is_found_alone_and_the_others_are_still_r
     )
     found = findings(session, client.now, repair=True)
     assert len(found) == 7
-    lost = Finding("exposure", str(exposure), "cannot be read", lost=True)
-    assert [finding for finding in found if finding.lost] == [lost]
-    assert findings(session, client.now) == [lost]
+    what = "cannot be read" if lost else "cannot be read, but its events can"
+    this = Finding("exposure", str(exposure), what, lost)
+    assert [finding for finding in found if finding.key == str(exposure)] == [this]
+    assert findings(session, client.now) == ([this] if lost else [])
+
+
+@pytest.mark.parametrize(
+    ("damage", "lost"),
+    [
+        ("UPDATE event SET value = NULL WHERE kind = 'checked_in'", True),
+        ("UPDATE event SET data = NULL WHERE kind = 'started' AND exposure_id = :key", True),
+        ("UPDATE exposure SET curve = '[[' WHERE id = :key", False),
+        ("UPDATE step SET ratings = '[[' WHERE id = (SELECT step_id FROM exposure WHERE id = :key)", False),
+    ],
+)
+def test_one_damaged_value_stops_nothing(
+    client: Client, exposure: uuid.UUID, session: Session, damage: str, lost: bool
+):
+    mine: Any = exposure.hex
+    if session.get_bind().dialect.name == "postgresql":
+        mine, damage = exposure, damage.replace("[[", "{}")  # its JSON is always JSON
+    session.execute(text(damage), {"key": mine} if ":key" in damage else {})
+    findings(session, client.now, repair=True)
+    assert [finding.lost for finding in findings(session, client.now)] == [True] * lost
 
 
 # How it tells of it.

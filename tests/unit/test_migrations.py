@@ -2,9 +2,12 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
+from sqlalchemy.orm import Session
 
 from erp.storage.db import Base, open_engine
 from erp.storage.migrating import alembic_config, migrate
+from tests.unit.clients import Client
+from tests.unit.supporting import NOON, ZONE
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_models_describe(migrated_engine: Engine):
@@ -21,6 +24,23 @@ def test_the_migrations_can_be_taken_back_and_made_again(tmp_path):
     assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
     migrate(url)
     assert set(inspect(engine).get_table_names()) >= set(Base.metadata.tables)
+    engine.dispose()
+
+
+def test_a_table_that_is_made_anew_takes_nothing_with_it(tmp_path):
+    url = f"sqlite:///{tmp_path / 'rung.db'}"
+    migrate(url)
+    engine = open_engine(url)
+    with Session(engine) as session:
+        client = Client(session, ZONE, NOON)
+        client.practises(client.now, 420)
+        session.commit()
+    command.downgrade(alembic_config(url), "0002")
+    migrate(url)
+    with engine.connect() as connection:
+        for table in ("account", "fear", "step", "exposure", "event"):
+            assert connection.scalar(text(f"SELECT count(*) FROM {table}")), table
+        assert connection.scalar(text("PRAGMA foreign_keys")) == 1
     engine.dispose()
 
 

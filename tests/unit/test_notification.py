@@ -106,6 +106,21 @@ def test_a_finish_that_is_taken_back_and_made_again_is_told_once(client: Client,
     assert told(sam, session) == ["started", "finished"]
 
 
+def test_a_finish_that_was_taken_back_at_once_is_told_when_it_is_made_again(
+    client: Client, sam: Support, session: Session
+):
+    exposure = begins(client)
+    assert told(sam, session) == ["started"]
+    client.now += 20 * A_MINUTE
+    client.sends(
+        client.event(exposure, "finished", client.now - 5 * A_MINUTE),
+        client.event(exposure, "extended", client.now, minutes=5),
+    )
+    assert told(sam, session) == ["started"]
+    goes_on(client, exposure, "finished", 5 * A_MINUTE)
+    assert told(sam, session) == ["started", "finished"]
+
+
 def test_a_finish_that_came_before_its_start_is_told_when_both_are_there(
     client: Client, sam: Support, session: Session
 ):

@@ -7,6 +7,7 @@ import pytest
 import rcssmin
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from erp.storage.db import Sessions
 from tests.web.conftest import Phone
@@ -173,6 +174,26 @@ def test_a_crash_is_a_page_of_ours_and_shows_nothing_of_the_inside(app: Flask, c
     assert "Something went wrong on our side" in answer.text
     assert "SELECT" not in answer.text
     assert "Traceback" not in answer.text
+
+
+def test_a_database_that_does_not_answer_is_a_page_of_ours_and_is_asked_once(
+    app: Flask, client: Phone, monkeypatch: pytest.MonkeyPatch
+):
+    app.testing = False
+    asked = []
+
+    def fails(*_: object) -> None:
+        asked.append(1)
+        raise OperationalError("SELECT", {}, Exception("database is locked"))
+
+    monkeypatch.setattr("erp.web.person_of", fails)
+    for path in ("/today", "/about"):
+        asked.clear()
+        answer = client.get(path)
+        assert answer.status_code == 500
+        assert "Something went wrong on our side" in answer.text
+        assert "Rung-Page" not in answer.headers
+        assert len(asked) == 1
 
 
 def test_vendored_files_are_those_of_the_list_of_checksums():

@@ -9,6 +9,10 @@ from erp.storage.db import Base, open_engine
 url = context.config.attributes["url"]
 engine = open_engine(url)
 with engine.execution_options(writes=True).connect() as connection:
+    if connection.dialect.name == "sqlite":
+        # A table that is made anew is dropped first, and with it would go whatever points to its rows. Only outside of
+        # a transaction can that be switched off.
+        connection.connection.cursor().execute("PRAGMA foreign_keys = OFF")
     context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":
