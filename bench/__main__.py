@@ -24,7 +24,12 @@ EXPOSURES = 12
 LOADED = 400
 YEARS = 3653
 MONTH = 30
-NAMES = {"ours": "ours", "pywebpush": "pywebpush", "floor": "key pair made and exchanged"}
+NAMES = {
+    "ours": "ours",
+    "pywebpush": "pywebpush, as documented",
+    "pywebpush_object": "pywebpush, its key read once",
+    "floor": "key pair made and exchanged",
+}
 PYWEBPUSH_GOAL, FLOOR_GOAL, FAN_OUT_GOAL = 2.0, 0.5, 4.0
 PAGE_GOAL, EVENT_GOAL, HISTORY_GOAL, MEMORY_GOAL = 12.0, 15.0, 1.2, 110.0
 
@@ -79,7 +84,7 @@ def pushed(folder: Path, settings: Settings, client: Client) -> None:
     rates = push.rates(settings)
     for name, found in rates.items():
         row(NAMES[name], found, None, None)
-    row("against pywebpush", None, rates["ours"] / rates["pywebpush"], -PYWEBPUSH_GOAL)
+    row("against pywebpush, as documented", None, rates["ours"] / rates["pywebpush"], -PYWEBPUSH_GOAL)
     row("against the floor", None, rates["ours"] / rates["floor"], -FLOOR_GOAL)
     print("\nFrom the event to its arrival                 s")
     one, many = (push.arrival(folder, client, devices) for devices in (1, 200))
