@@ -33,16 +33,6 @@ from tests.unit.supporting import (
 )
 
 
-@pytest.fixture
-def client(session: Session) -> Client:
-    return Client(session, ZONE, NOON)
-
-
-@pytest.fixture
-def sam(client: Client) -> Support:
-    return coach(client)
-
-
 def cheer(client: Client, relation: Support, words: Any = "Still with you.", **more: Any) -> Cheer:
     """Send a cheer now."""
     client.session.flush()

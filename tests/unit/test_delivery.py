@@ -36,30 +36,6 @@ from tests.unit.supporting import (
 LEASE = 30 * A_SECOND
 
 
-@pytest.fixture
-def client(session: Session) -> Client:
-    return Client(session, ZONE, NOON)
-
-
-@pytest.fixture
-def sam(client: Client) -> Support:
-    return coach(client)
-
-
-@pytest.fixture
-def device(sam: Support, session: Session) -> Device:
-    """The coach's phone."""
-    return phone(session, sam.supporter_id)
-
-
-@pytest.fixture
-def taken(client: Client, device: Device, session: Session) -> Claimed:
-    """A start that a worker took at noon."""
-    begins(client)
-    (claimed,) = takes(session, NOON)
-    return claimed
-
-
 # What is taken.
 
 

@@ -35,11 +35,6 @@ from tests.unit.supporting import (
 
 
 @pytest.fixture
-def client(session: Session) -> Client:
-    return Client(session, ZONE, NOON)
-
-
-@pytest.fixture
 def sam(client: Client) -> Support:
     """A coach with a phone."""
     relation = coach(client)

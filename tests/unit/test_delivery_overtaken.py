@@ -18,7 +18,6 @@ from tests.unit.supporting import (
     NOON,
     ZONE,
     begins,
-    coach,
     fates,
     goes_on,
     lets,
@@ -27,30 +26,6 @@ from tests.unit.supporting import (
     sent,
     takes,
 )
-
-
-@pytest.fixture
-def client(session: Session) -> Client:
-    return Client(session, ZONE, NOON)
-
-
-@pytest.fixture
-def sam(client: Client) -> Support:
-    return coach(client)
-
-
-@pytest.fixture
-def device(sam: Support, session: Session) -> Device:
-    """The coach's phone."""
-    return phone(session, sam.supporter_id)
-
-
-@pytest.fixture
-def taken(client: Client, device: Device, session: Session) -> Claimed:
-    """A start that a worker took at noon."""
-    begins(client)
-    (claimed,) = takes(session, NOON)
-    return claimed
 
 
 def test_what_was_handed_out_before_the_end_is_not_sent_after_it(

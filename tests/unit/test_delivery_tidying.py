@@ -9,12 +9,7 @@ from erp.domain import support as supports
 from erp.domain.errors import NotFound
 from erp.storage.notification import Delivery
 from tests.unit.clients import Client
-from tests.unit.supporting import A_DAY, A_SECOND, NOON, ZONE, begins, coach, fates, phone, sent
-
-
-@pytest.fixture
-def client(session: Session) -> Client:
-    return Client(session, ZONE, NOON)
+from tests.unit.supporting import A_DAY, A_SECOND, NOON, begins, coach, fates, phone, sent
 
 
 def test_what_is_thirty_days_old_is_forgotten_and_nothing_else(client: Client, session: Session):

@@ -31,29 +31,12 @@ from tests.unit.supporting import (
     kinds,
     lets,
     notifications,
-    phone,
     practised_before,
     sent,
     takes,
 )
 
 AN_HOUR = 60 * A_MINUTE
-
-
-@pytest.fixture
-def client(session: Session) -> Client:
-    return Client(session, ZONE, NOON)
-
-
-@pytest.fixture
-def sam(client: Client) -> Support:
-    return coach(client)
-
-
-@pytest.fixture
-def device(sam: Support, session: Session) -> Device:
-    """The coach's phone."""
-    return phone(session, sam.supporter_id)
 
 
 def done(client: Client, ago: timedelta, minutes: float = 10) -> tuple[NewEvent, NewEvent]:

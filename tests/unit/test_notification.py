@@ -27,16 +27,6 @@ from tests.unit.supporting import (
 )
 
 
-@pytest.fixture
-def client(session: Session) -> Client:
-    return Client(session, ZONE, NOON)
-
-
-@pytest.fixture
-def sam(client: Client) -> Support:
-    return coach(client)
-
-
 def told(relation: Support, session: Session) -> list[str]:
     """The kinds of ping that the supporter was to hear so far."""
     return kinds(session, relation.supporter_id)

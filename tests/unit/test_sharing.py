@@ -35,11 +35,6 @@ WRITTEN = ("it bites me", "not running off", "it slept all along", "proud of my 
 NEVER_SHARED = ("dogs", *WRITTEN[:2])
 
 
-@pytest.fixture
-def client(session: Session) -> Client:
-    return Client(session, ZONE, NOON)
-
-
 def views(client: Client, supporter_id: uuid.UUID, now: datetime | None = None) -> list[sharing.ClientView]:
     client.session.flush()
     client.session.expire_all()

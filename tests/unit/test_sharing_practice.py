@@ -10,12 +10,7 @@ from erp.domain import sharing
 from erp.domain.exposure import fold, happenings_of
 from erp.storage.support import Support
 from tests.unit.clients import Client
-from tests.unit.supporting import A_DAY, A_MINUTE, A_SECOND, NOON, ZONE, begins, coach, exposes, goes_on, view
-
-
-@pytest.fixture
-def client(session: Session) -> Client:
-    return Client(session, ZONE, NOON)
+from tests.unit.supporting import A_DAY, A_MINUTE, A_SECOND, NOON, begins, coach, exposes, goes_on, view
 
 
 def live(client: Client, relation: Support) -> sharing.Glimpse:

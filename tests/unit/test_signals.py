@@ -13,7 +13,7 @@ from erp.storage.exposure import Exposure
 from tests.unit.clients import Client
 from tests.unit.happenings import NOON as START
 from tests.unit.happenings import happens
-from tests.unit.supporting import A_MINUTE, A_SECOND, NOON, ZONE, begins, coach, goes_on, kinds, notifications, person
+from tests.unit.supporting import A_MINUTE, A_SECOND, NOON, begins, coach, goes_on, kinds, notifications, person
 
 
 def minutes(after: float) -> datetime:
@@ -74,11 +74,6 @@ def test_an_extension_moves_the_end_and_not_the_check_ins():
     assert signal(15, *events) == ("check_in", 20)
     assert signal(20, *events) == ("check_in", 25)
     assert signal(25, *events) == ("end", 27)
-
-
-@pytest.fixture
-def client(session: Session) -> Client:
-    return Client(session, ZONE, NOON)
 
 
 def looks_away(client: Client, exposure: uuid.UUID, away: bool = True) -> datetime | None:

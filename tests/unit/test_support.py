@@ -31,11 +31,6 @@ from tests.unit.supporting import (
 PINGS = ["started", "finished", "goal", "milestone"]
 
 
-@pytest.fixture
-def client(session: Session) -> Client:
-    return Client(session, ZONE, NOON)
-
-
 # What each may see and hear.
 
 

@@ -19,11 +19,6 @@ from tests.unit.supporting import A_SECOND, NOON, ZONE, accepts, lets, person
 WEEK = timedelta(days=7)
 
 
-@pytest.fixture
-def client(session: Session) -> Client:
-    return Client(session, ZONE, NOON)
-
-
 def invite(client: Client) -> supports.InvitationView:
     return supports.invite(client.session, client.account.id, client.now)
 

@@ -16,11 +16,6 @@ MONDAY = (2026, 11, 23)
 
 
 @pytest.fixture
-def client(session: Session) -> Client:
-    return Client(session, ZONE, NOON)
-
-
-@pytest.fixture
 def sam(client: Client) -> Support:
     relation = coach(client)
     lets(relation, contact="weekly")
