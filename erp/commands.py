@@ -14,15 +14,8 @@ from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from erp.domain.integrity import (
-    Finding,
-    accounts,
-    check_account,
-    check_links,
-    check_readable,
-    count_accounts,
-    drop_unreadable,
-)
+from erp.domain.integrity import Finding, accounts, check_account, count_accounts
+from erp.domain.orphans import check_links, check_readable, drop_unreadable
 from erp.jobs.queue import worker
 from erp.jobs.tasks import Jobs
 from erp.settings import Settings

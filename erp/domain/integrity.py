@@ -1,31 +1,28 @@
-"""Whether the database holds together: what is folded equals its events, days equal exposures, nothing is an orphan.
+"""Whether what is folded equals its events, and days, steps and totals equal the exposures.
 
 Each exposure is read and folded once, a few at a time, so that a check takes time with the history and no memory. With
-`repair` what does not hold is rebuilt from the events as it is found; the caller commits.
+`repair` what does not hold is rebuilt from the events as it is found; the caller commits. What cannot be read and what
+points to nothing is in erp/domain/orphans.py.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from cryptography.fernet import InvalidToken
 from sqlalchemy import (
-    ForeignKeyConstraint,
-    LargeBinary,
     Row,
     String,
-    Table,
     cast,
     delete,
     func,
     insert,
     select,
-    type_coerce,
     update,
 )
 from sqlalchemy.orm import Session
@@ -44,17 +41,15 @@ from erp.domain.practice import (
 )
 from erp.domain.recording import RATINGS_KEPT, place_of, texts_of, totals_of
 from erp.storage.account import Account
-from erp.storage.db import Base, EncryptedJSON, EncryptedText, box, damages, table_of
+from erp.storage.db import table_of
 from erp.storage.exposure import Event, Exposure
 from erp.storage.ladder import Step
-from erp.storage.notification import Device, Notification
 from erp.storage.practice import Day, Tally
 
 AT_ONCE = 200
 # What reading a damaged row or folding a damaged event raises.
 UNREADABLE = (InvalidToken, KeyError, TypeError, ValueError)
 _account, _exposure, _event, _day, _tally, _step = map(table_of, (Account, Exposure, Event, Day, Tally, Step))
-_device, _notification = map(table_of, (Device, Notification))
 
 Practised = Mapping[date, tuple[int, int]]
 
@@ -83,47 +78,6 @@ def accounts(session: Session, after: uuid.UUID | None = None) -> Sequence[uuid.
     return session.scalars(rest.where(_account.c.id > after) if after else rest).all()
 
 
-def check_readable(session: Session) -> Iterator[Finding]:
-    """Pages of the file that are damaged, and texts that none of the data keys opens; those of exposures come later."""
-    for answer in damages(session):
-        yield Finding("database", "file", answer, lost=True)
-    for table in Base.metadata.sorted_tables:
-        if table is not _exposure and table is not _event:
-            yield from _unreadable(session, table)
-
-
-def drop_unreadable(session: Session, found: Iterable[Finding], now: datetime) -> None:
-    """Drop notifications that cannot be read, and stop devices of which that holds: they would hold up the others."""
-    found = list(found)
-    pings, devices = ([uuid.UUID(one.key) for one in found if one.table == name] for name in ("notification", "device"))
-    session.execute(delete(_notification).where(_notification.c.id.in_(pings)))
-    stopped = {"digest": None, "subscription": None, "stopped_at": now}
-    session.execute(update(_device).where(_device.c.id.in_(devices)).values(stopped))
-
-
-def check_links(session: Session, *, repair: bool = False) -> Iterator[Finding]:
-    """Rows that point to a row that is not there, and exposures and events without each other.
-
-    What points to nothing goes as if the other had been deleted. An exposure that is gone comes back from its events.
-    """
-    yield from _missing_exposures(session, repair=repair)
-    for table in Base.metadata.sorted_tables:
-        for constraint in sorted(table.foreign_key_constraints, key=lambda each: str(each.name)):
-            if constraint.referred_table is not _exposure or table is not _event:
-                yield from _dangling(session, table, constraint, repair=repair)
-    alone = ~select(_event.c.id).where(_event.c.exposure_id == _exposure.c.id).exists()
-    for exposure, started_at in session.execute(select(_exposure.c.id, _exposure.c.started_at).where(alone)).all():
-        # Where something was practised, the row is all that is left of it.
-        yield Finding("exposure", str(exposure), "has no event", lost=started_at is not None)
-        if repair and started_at is None:
-            session.execute(delete(_exposure).where(_exposure.c.id == exposure, alone))
-    strange = select(_exposure.c.id).join(_step, _step.c.id == _exposure.c.step_id)
-    for exposure in session.scalars(strange.where(_step.c.account_id != _exposure.c.account_id)).all():
-        yield Finding("exposure", str(exposure), "step_id points to somebody else's")
-        if repair:
-            session.execute(update(_exposure).where(_exposure.c.id == exposure).values(step_id=None))
-
-
 def check_account(session: Session, account_id: uuid.UUID, now: datetime, *, repair: bool = False) -> Iterator[Finding]:
     """What does not hold of one person: exposures, steps, days, totals and the settled streak."""
     # Nobody may add to what is being rebuilt.
@@ -135,65 +89,7 @@ def check_account(session: Session, account_id: uuid.UUID, now: datetime, *, rep
     yield from _days(session, account, now, repair=repair)
 
 
-def _missing_exposures(session: Session, *, repair: bool) -> Iterator[Finding]:
-    missing = (
-        select(_event.c.exposure_id, _event.c.account_id)
-        .distinct()
-        .join(_account, _account.c.id == _event.c.account_id)
-        .where(~select(_exposure.c.id).where(_exposure.c.id == _event.c.exposure_id).exists())
-    )
-    owners = {row.exposure_id: row.account_id for row in session.execute(missing)}
-    for exposure, account in owners.items():
-        try:
-            (state,) = _states(session, account, [exposure]).values()
-            values = _folded(state) | _place(session, account, state)
-        except UNREADABLE:
-            yield Finding("exposure", str(exposure), "is not there, and its events cannot be read", lost=True)
-            continue
-        yield Finding("exposure", str(exposure), "is not there, but its events are")
-        if repair:
-            session.execute(insert(_exposure).values(id=exposure, account_id=account, **values))
-
-
-def _dangling(session: Session, table: Table, constraint: ForeignKeyConstraint, *, repair: bool) -> Iterator[Finding]:
-    parent = constraint.referred_table.alias("parent")
-    (element,) = constraint.elements
-    column = element.parent
-    there = select(parent.c[element.column.name]).where(parent.c[element.column.name] == column).exists()
-    keys = list(table.primary_key.columns)
-    for row in session.execute(select(*keys).where(column.is_not(None), ~there)).all():
-        yield Finding(table.name, _key(row), f"{column.name} points to nothing")
-        if repair:
-            mine = [key == value for key, value in zip(keys, row, strict=True)]
-            if constraint.ondelete == "SET NULL":
-                session.execute(update(table).where(*mine).values({column.name: None}))
-            else:
-                session.execute(delete(table).where(*mine))
-
-
-def _key(row: Sequence[Any]) -> str:
-    return " ".join(map(str, row))
-
-
-def _unreadable(session: Session, table: Table) -> Iterator[Finding]:
-    """Encrypted texts that none of the data keys opens."""
-    keys = list(table.primary_key.columns)
-    sealed = [column for column in table.columns if isinstance(column.type, EncryptedText | EncryptedJSON)]
-    if not sealed:
-        return
-    raw = [type_coerce(column, LargeBinary).label(column.name) for column in sealed]
-    for row in session.execute(select(*keys, *raw).execution_options(yield_per=AT_ONCE)):
-        for column, token in zip(sealed, row[len(keys) :], strict=True):
-            try:
-                if token is not None:
-                    box.open(bytes(token))
-            except InvalidToken:
-                # Nothing tells what these said, and nobody needs them any more.
-                lost = table is not _notification and table is not _device
-                yield Finding(table.name, _key(row[: len(keys)]), f"{column.name} cannot be read", lost)
-
-
-def _states(session: Session, account: uuid.UUID, exposures: Sequence[uuid.UUID]) -> dict[uuid.UUID, State]:
+def states_of(session: Session, account: uuid.UUID, exposures: Sequence[uuid.UUID]) -> dict[uuid.UUID, State]:
     """What the events of each of the exposures fold to, where there are any. Raises what is UNREADABLE."""
     rows = session.execute(
         select(
@@ -212,13 +108,13 @@ def _states(session: Session, account: uuid.UUID, exposures: Sequence[uuid.UUID]
     return {exposure: fold(its) for exposure, its in events.items()}
 
 
-def _folded(state: State) -> dict[str, Any]:
+def columns_of(state: State) -> dict[str, Any]:
+    """The columns of an exposure's row that its events decide, as they are read back."""
     folded = totals_of(state) | texts_of(state)
-    # As JSON gives it back.
     return folded | {"curve": [list(point) for point in state.curve]}
 
 
-def _place(session: Session, account_id: uuid.UUID, state: State) -> dict[str, Any]:
+def place_now(session: Session, account_id: uuid.UUID, state: State) -> dict[str, Any]:
     """Step, zone and date of an exposure, as if its start were recorded now."""
     if state.started_at is None:
         return {}
@@ -252,8 +148,8 @@ def _one_by_one(
 def _made_anew(session: Session, account: Account, exposure: uuid.UUID, *, repair: bool) -> Finding:
     """What is wrong with an exposure that cannot be read: its row alone, or its events as well."""
     try:
-        (state,) = _states(session, account.id, [exposure]).values()
-        folded = _folded(state)
+        (state,) = states_of(session, account.id, [exposure]).values()
+        folded = columns_of(state)
     except UNREADABLE:
         return Finding("exposure", str(exposure), "cannot be read", lost=True)
     if repair:
@@ -264,19 +160,19 @@ def _made_anew(session: Session, account: Account, exposure: uuid.UUID, *, repai
 def _compared(session: Session, account: Account, exposures: Sequence[uuid.UUID], *, repair: bool) -> Iterator[Finding]:
     # All is read before the first is found, so that nothing is found twice when one of them cannot be.
     rows = session.execute(select(_exposure).where(_exposure.c.id.in_(exposures)).order_by(_exposure.c.id)).all()
-    states = _states(session, account.id, exposures)
+    states = states_of(session, account.id, exposures)
     for row in rows:
         state = states.get(row.id)
         if state is None:
             continue
-        folded = _folded(state)
+        folded = columns_of(state)
         wrong = sorted(name for name, value in folded.items() if getattr(row, name) != value)
         changes = {name: folded[name] for name in wrong}
         if wrong:
             yield Finding("exposure", str(row.id), f"not what its events fold to: {', '.join(wrong)}")
         if state.started_at is not None and (row.local_date is None or row.zone is None):
             yield Finding("exposure", str(row.id), "started and has no date")
-            place = _place(session, account.id, state)
+            place = place_now(session, account.id, state)
             changes |= place | {"step_id": row.step_id or place["step_id"]}
         if repair and changes:
             session.execute(update(_exposure).where(_exposure.c.id == row.id).values(changes))

@@ -14,16 +14,9 @@ from sqlalchemy import Engine, Table, delete, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from erp.domain import cheer as cheers
-from erp.domain.integrity import (
-    Finding,
-    accounts,
-    check_account,
-    check_links,
-    check_readable,
-    count_accounts,
-    drop_unreadable,
-)
+from erp.domain.integrity import Finding, accounts, check_account, count_accounts
 from erp.domain.notification import look_away
+from erp.domain.orphans import check_links, check_readable, drop_unreadable
 from erp.storage.account import Account
 from erp.storage.db import Base, table_of
 from erp.storage.exposure import Event, Exposure
