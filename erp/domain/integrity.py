@@ -15,16 +15,7 @@ from datetime import date, datetime
 from typing import Any
 
 from cryptography.fernet import InvalidToken
-from sqlalchemy import (
-    Row,
-    String,
-    cast,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Row, String, cast, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from erp.domain.exposure import State, fold, happening
