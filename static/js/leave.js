@@ -18,6 +18,8 @@ export async function forget() {
     }
   }
   if (!window.caches) return;
+  // What it is just fetching must not come after.
+  navigator.serviceWorker?.controller?.postMessage({ type: "keep", account: "nobody" });
   for (const name of await caches.keys()) if (name.startsWith(KEPT)) await caches.delete(name);
 }
 

@@ -20,6 +20,7 @@ const SEEN = 1_500; // ms for which a notification stays whose news the page sho
 const ANSWERING = 300; // ms that a page has to say so
 
 let era = 0; // what was asked for before something was forgotten is not kept any more
+let owner = null; // whose pages may be kept, as the server said last
 let changed = false;
 let fetching = null;
 
@@ -137,20 +138,27 @@ async function ask(event) {
 
 /** Only one person's pages are on this phone. */
 async function forgetAllBut(account) {
-  if (account === NOBODY) era += 1;
+  if (owner !== account || account === NOBODY) era += 1;
+  owner = account;
   for (const name of await caches.keys()) {
-    if (!name.startsWith(KEPT) || name === KEPT + account) continue;
-    era += 1;
-    await caches.delete(name);
+    if (name.startsWith(KEPT) && name !== KEPT + account) await caches.delete(name);
   }
+}
+
+/** Where this account's pages are kept, or null: somebody may have signed out while it was opened. */
+async function shelf(account) {
+  const cache = await caches.open(KEPT + account);
+  if (owner === account) return cache;
+  await caches.delete(KEPT + account);
+  return null;
 }
 
 async function keep(account, path, answer, began) {
   const text = await answer.text();
   const [, version] = text.match(/\/static\/([0-9a-f]{12})\//) ?? [];
-  if (began === era && (await caches.has(`rung-${version}`))) {
-    await put(await caches.open(KEPT + account), path, text, answer, version);
-  }
+  if (began !== era || !(await caches.has(`rung-${version}`))) return;
+  const cache = await shelf(account);
+  if (cache) await put(cache, path, text, answer, version);
 }
 
 async function put(cache, path, text, answer, version) {
@@ -188,7 +196,8 @@ async function bring({ account, version, asked }) {
     await forgetAllBut(account);
     // A newer server's pages need files that this phone does not have yet: they come with the next page that opens.
     const whole = Object.values(kit).every((text) => text.includes(`${ASSETS}${version}/`));
-    if (whole) await keepKit(await caches.open(KEPT + account), kit, rest, answer, version);
+    const cache = whole && (await shelf(account));
+    if (cache) await keepKit(cache, kit, rest, answer, version);
     for (const one of await pages()) one.postMessage({ type: "kept" });
   } catch {
     changed = true; // No network: the next page tries again.

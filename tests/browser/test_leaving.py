@@ -48,13 +48,42 @@ async () => {
   return JSON.stringify(kept);
 }
 """
-# Whatever else an older page left behind.
+# Whatever else an older page of an account left behind.
 LEAVE_TRACES = """
-async () => {
-  const cache = await caches.open("rung-kept-test");
+async account => {
+  const cache = await caches.open(`rung-kept-${account}`);
   await cache.put("/ladder", new Response("Look at a photo of a dog"));
-  sessionStorage.setItem("rung-draft:test", "it will jump on me");
+  sessionStorage.setItem(`rung-draft:${account}:step`, "it will jump on me");
   localStorage.setItem("rung-running", JSON.stringify({id: "x"}));
+}
+"""
+
+
+def leave_traces(page: Page) -> tuple[str, ...]:
+    """All that this phone may hold of the account, as an older page left it; what each is known by."""
+    account = account_id(page.context)
+    page.evaluate(LEAVE_TRACES, account)
+    return f"rung-kept-{account}", f"rung-draft:{account}", "rung-running"
+
+
+# Has the service worker wait with what it is about to keep, until `go` is called.
+HOLD = """
+() => {
+  const {open} = CacheStorage.prototype;
+  const going = new Promise(resolve => { self.go = resolve; });
+  CacheStorage.prototype.open = async function (name) {
+    self.held ||= name.startsWith("rung-kept-");
+    if (self.held) await going;
+    return open.call(this, name);
+  };
+}
+"""
+# What a page that opens asks of it.
+KEEP = """
+() => {
+  const [, version] = document.querySelector("script[src]").src.match(/\\/static\\/([^/]+)/);
+  const {account} = document.documentElement.dataset;
+  navigator.serviceWorker.controller.postMessage({type: "keep", account, version, asked: true});
 }
 """
 
@@ -139,7 +168,7 @@ def test_after_a_sign_out_nothing_private_is_readable_and_what_waits_goes_after_
     page.goto("/ladder")
     controlled(page)
     exposure = practise_unsent(page, steps[0])
-    page.evaluate(LEAVE_TRACES)
+    leave_traces(page)
     leave(page, "Sign out all the same")
     expect(page).to_have_url(re.compile(r"/$"))
     until(page, lambda: "rung-kept" not in page.evaluate(READ_EVERYTHING))
@@ -158,7 +187,7 @@ def test_after_a_sign_out_nothing_private_is_readable_and_what_waits_goes_after_
 @pytest.mark.usefixtures("unsent")
 def test_what_a_page_of_nobody_finds_of_somebody_goes(signed_in: Page, steps: list[str]):
     signed_in.goto("/today")
-    signed_in.evaluate(LEAVE_TRACES)
+    leave_traces(signed_in)
     signed_in.context.clear_cookies()
     signed_in.goto("/sign-in")
     until(signed_in, lambda: "dog" not in signed_in.evaluate(READ_EVERYTHING))
@@ -182,25 +211,41 @@ def test_the_warning_says_how_many_wait_and_staying_changes_nothing(signed_in: P
 
 def test_traces_go_before_the_sign_out_itself_should_no_page_come_after_it(signed_in: Page, steps: list[str]):
     signed_in.goto("/account")
-    signed_in.evaluate(LEAVE_TRACES)
+    traces = leave_traces(signed_in)
     signed_in.route("**/sign-out", lambda route: route.fulfill(status=204))
     signed_in.get_by_role("button", name="Sign out", exact=True).tap()
-    for trace in ("rung-kept-test", "rung-draft:test", "rung-running"):
+    for trace in traces:
         until(signed_in, lambda trace=trace: trace not in signed_in.evaluate(READ_EVERYTHING))
+
+
+def test_what_is_just_fetched_for_offline_use_does_not_come_after_a_sign_out(signed_in: Page, steps: list[str]):
+    signed_in.goto("/account")
+    controlled(signed_in)
+    until(signed_in, lambda: "/kit" in signed_in.evaluate(READ_EVERYTHING))
+    [worker] = signed_in.context.service_workers
+    worker.evaluate(HOLD)
+    signed_in.evaluate(KEEP)
+    until(signed_in, lambda: worker.evaluate("self.held"))
+    signed_in.route("**/sign-out", lambda route: route.fulfill(status=204))
+    signed_in.get_by_role("button", name="Sign out", exact=True).tap()
+    until(signed_in, lambda: "rung-kept" not in signed_in.evaluate(READ_EVERYTHING))
+    worker.evaluate("self.go()")
+    until(signed_in, lambda: worker.evaluate("fetching === null"))
+    assert "rung-kept" not in signed_in.evaluate(READ_EVERYTHING)
 
 
 @pytest.mark.parametrize("cafe", [False, True])
 def test_where_the_server_does_not_answer_nothing_is_taken_away(signed_in: Page, problems, cafe: bool):
     problems.allow("net::ERR_")
     signed_in.goto("/account")
-    signed_in.evaluate(LEAVE_TRACES)
+    traces = leave_traces(signed_in)
     if cafe:
         signed_in.route("**/account/leaving", lambda route: route.fulfill(body="<h1>Wi-Fi</h1>"))
     else:
         signed_in.context.set_offline(True)
     signed_in.get_by_role("button", name="Sign out", exact=True).tap()
     expect(signed_in.get_by_role("alert")).to_contain_text("There is no connection right now.")
-    for trace in ("rung-kept-test", "rung-draft:test", "rung-running"):
+    for trace in traces:
         assert trace in signed_in.evaluate(READ_EVERYTHING)
 
 
