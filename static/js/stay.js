@@ -17,8 +17,9 @@ function spoken(time, now) {
 /** Within which it can have ended, and what speaks for when: all in ms. */
 function boundsOf(events, state, now) {
   const start = Date.parse(state.started.at);
-  const latest = Math.min(state.finished ?? now, start + LONGEST);
-  const times = (some) => some.map((event) => Date.parse(event.at)).filter((time) => time > start && time < latest);
+  // In a pause nothing counts any more.
+  const latest = Math.min(state.finished ?? (state.paused ? state.last : now), start + LONGEST);
+  const times = (some) => some.map((event) => Date.parse(event.at)).filter((time) => time > start && time <= latest);
   // Whoever asked for more time, or took the timer up again, was still there.
   const earliest = Math.max(start, ...times(events.filter(({ kind }) => /extended|resumed/.test(kind))));
   const life = Math.max(...times(events.filter(({ kind }) => !/finished|noted/.test(kind))));
@@ -41,7 +42,7 @@ export function ask(dialog, events, now) {
   const { choice, stayed } = form.elements;
   const [told, made] = ["told", "made"].map((name) => dialog.querySelector(`[data-${name}]`));
   const left = state.finished === null;
-  dialog.querySelector("[data-still]").hidden = !left || state.started.stopping_rule === "time";
+  dialog.querySelector("[data-still]").hidden = !left || (state.started.stopping_rule === "time" && !state.paused);
   dialog.querySelector("[data-leave]").hidden = left;
   told.textContent = left ? told.dataset.left : told.dataset.earlier;
   for (const [name, time] of [["life", life], ["planned", planned]]) {

@@ -51,11 +51,13 @@ export function dueCheckIn({ elapsed, planned, checked }, every, ends) {
 
 /**
  * What the end of an exposure asks for: "" (nothing yet), "finish" (it finishes at its planned end by itself) or "ask"
- * (it was left open so long that only the person knows). `returned`: somebody looks again after a while; `alive`: when
+ * (it was left open, or paused, so long that only the person knows). `returned`: somebody looks again after a while; `alive`: when
  * they said that they were still at it.
  */
-export function dueEnd({ phase, ends, last, started }, now, returned, alive = 0) {
-  if (phase !== "running" || ends === null || now < ends) return "";
+export function dueEnd({ phase, paused, ends, last, started }, now, returned, alive = 0) {
+  if (phase !== "running") return "";
+  if (paused) return returned && now - Math.max(last, alive) > HOUR ? "ask" : "";
+  if (ends === null || now < ends) return "";
   if (started.stopping_rule === "time") return now - ends > HOUR ? "ask" : "finish";
   return returned && now - Math.max(ends, last, alive) > FORGOTTEN ? "ask" : "";
 }

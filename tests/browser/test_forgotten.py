@@ -101,6 +101,38 @@ def test_under_another_rule_whoever_is_still_there_goes_on(signed_in: Page, step
     assert practised(signed_in, exposure) == []
 
 
+def left_paused(page: Page, step: str) -> str:
+    """A practice that was paused five hours ago, twelve minutes after its start; its id."""
+    exposure = started_elsewhere(page.context, step, 312 * MINUTE, planned_minutes=20)
+    tell(page.context, exposure, "resisted", 308 * MINUTE)
+    tell(page.context, exposure, "paused", 300 * MINUTE)
+    page.goto(f"/exposures/{exposure}")
+    ready(page)
+    return exposure
+
+
+def test_a_pause_of_hours_asks_as_well_and_nothing_counts_after_its_beginning(signed_in: Page, steps: list[str]):
+    exposure = left_paused(signed_in, steps[0])
+    dialog = question(signed_in)
+    expect(dialog.get_by_role("radio", name="My last tap")).to_be_checked()
+    expect(dialog).to_contain_text("12 minutes of practice")
+    dialog.get_by_role("radio", name="Another time").tap()
+    assert dialog.get_by_role("slider").get_attribute("max") == "12"
+    dialog.get_by_role("radio", name="My last tap").tap()
+    dialog.get_by_role("button", name="Save").tap()
+    expect(signed_in.locator("[data-section=after] h1")).to_be_visible()
+    assert practised(signed_in, exposure) == [12]
+
+
+def test_who_is_still_in_the_pause_goes_on_from_there(signed_in: Page, steps: list[str]):
+    exposure = left_paused(signed_in, steps[0])
+    question(signed_in).get_by_role("button", name="I am still practising").tap()
+    expect(question(signed_in)).to_be_hidden()
+    signed_in.locator(".when-paused").get_by_text("Go on").tap()
+    expect(signed_in.get_by_role("timer")).to_contain_text("7:")
+    assert practised(signed_in, exposure) == []
+
+
 def test_another_device_that_ends_it_takes_the_question_away(signed_in: Page, steps: list[str]):
     exposure = left_open(signed_in, steps[0], ago=300)
     expect(question(signed_in)).to_be_visible()
