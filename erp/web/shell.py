@@ -24,7 +24,7 @@ SHELL = (
     "js/clock.js",
     "js/outbox.js",
     "js/trouble.js",
-    "vendor/idb@8.0.4/index.js",
+    "vendor/idb@8.0.4/umd.js",
     "vendor/htmx@4.0.1/htmx.min.js",
 )
 PRACTICE = (
