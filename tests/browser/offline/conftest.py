@@ -108,14 +108,6 @@ def in_flight(handset: Handset, robin: tuple[Page, list[str]], own_server: Serve
     return handset.on()
 
 
-def happened(context: BrowserContext, exposure: str) -> list[dict[str, Any]]:
-    """The events of an exposure as the server has them."""
-    answer = context.request.get(f"/exposures/{exposure}/record")
-    assert answer.status == 200, answer.status
-    events: list[dict[str, Any]] = answer.json()["events"]
-    return events
-
-
 class Stranger(BaseHTTPRequestHandler):
     """Answers everything that somebody else's server would be asked."""
 

@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.acts import OUTBOX_SIZE, all_sent, controlled, ready, until
 from tests.browser.conftest import Server
-from tests.browser.offline.conftest import Handset, happened, kept, stranger
-from tests.browser.offline.test_flight_mode import run_to_the_end
+from tests.browser.offline.acts import happened, run_to_the_end
+from tests.browser.offline.conftest import Handset, kept, stranger
 
 Robin = tuple[Page, list[str]]
 

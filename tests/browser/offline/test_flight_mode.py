@@ -9,16 +9,10 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.acts import OUTBOX_SIZE, STEPS, all_sent, ready, seconds_left, start_exposure, until
 from tests.browser.conftest import Server
-from tests.browser.offline.conftest import Handset, happened, kept, opened_once
+from tests.browser.offline.acts import exposure_on, happened, run_to_the_end
+from tests.browser.offline.conftest import Handset, kept, opened_once
 
 Robin = tuple[Page, list[str]]
-
-
-def exposure_on(page: Page) -> str:
-    """The id of the exposure that the page is about."""
-    found = re.search(r"/exposures/([0-9a-f-]{36})", page.url)
-    assert found, page.url
-    return found[1]
 
 
 def start_from_today(page: Page) -> str:
@@ -28,31 +22,6 @@ def start_from_today(page: Page) -> str:
     ready(page)
     page.get_by_role("button", name="Start", exact=True).tap()
     expect(page.get_by_role("timer")).to_be_visible()
-    return exposure_on(page)
-
-
-def run_to_the_end(page: Page, step: str, prediction: str = "") -> str:
-    """Practise a step with all that can be recorded of it; the summary shows afterwards. The id of the exposure."""
-    page.goto(f"/steps/{step}/practice")
-    ready(page)
-    if prediction:
-        page.get_by_text("Add a prediction").tap()
-        page.get_by_label("What do you fear will happen?").fill(prediction)
-    page.get_by_role("button", name="Start", exact=True).tap()
-    page.get_by_role("button", name="How strong is it now?").tap()
-    page.get_by_role("dialog").get_by_role("slider").fill("70")
-    page.get_by_role("dialog").get_by_role("button", name="Save").tap()
-    page.get_by_role("button", name="Urge, resisted").tap()
-    page.get_by_role("button", name="Did a ritual").tap()
-    expect(page.get_by_role("button", name="Did a ritual")).to_contain_text("1")
-    page.get_by_role("button", name="Finish", exact=True).tap()
-    after = page.locator("[data-section=after]")
-    after.get_by_role("slider").fill("25")
-    if prediction:
-        after.get_by_role("radio", name="Partly").tap()
-    after.get_by_label("What did you learn?").fill("it passed by itself")
-    after.get_by_role("button", name="Save").tap()
-    expect(page.locator("[data-part=done-minutes]")).to_be_visible()
     return exposure_on(page)
 
 

@@ -7,7 +7,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.acts import all_sent, ready, start_exposure, until
 from tests.browser.conftest import ROOT, Server
-from tests.browser.offline.conftest import Handset, happened
+from tests.browser.offline.acts import happened
+from tests.browser.offline.conftest import Handset
 
 Robin = tuple[Page, list[str]]
 
