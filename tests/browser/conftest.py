@@ -110,18 +110,33 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder as the first start leaves it: keys, tables, static files. Making one takes a server seconds."""
+    server = Server(tmp_path_factory.mktemp("first"))
+    server.start()
+    server.stop()
+    return server.data
+
+
+@pytest.fixture(scope="session")
+def server(first_start: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server that the tests of one process share; each test signs up an account of its own."""
-    server = Server(tmp_path_factory.mktemp("data"))
+    server = Server(shutil.copytree(first_start, tmp_path_factory.mktemp("data") / "var"))
     server.start()
     yield server
     server.stop()
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[Server]:
+def data(first_start: Path, tmp_path: Path) -> Path:
+    """The data folder of a server for one test alone."""
+    return shutil.copytree(first_start, tmp_path / "var")
+
+
+@pytest.fixture
+def own_server(data: Path) -> Iterator[Server]:
     """A server for one test alone, which may stop it."""
-    server = Server(tmp_path)
+    server = Server(data)
     server.start()
     yield server
     server.stop()

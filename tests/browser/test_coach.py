@@ -17,9 +17,9 @@ from tests.browser.push_service import PushService
 
 
 @pytest.fixture
-def pushing(tmp_path: Path, push_service: PushService) -> Iterator[Server]:
+def pushing(data: Path, push_service: PushService) -> Iterator[Server]:
     """A server whose worker may reach the push service of this test."""
-    server = Server(tmp_path, {"RUNG_PUSH_HOSTS": push_service.origin})
+    server = Server(data, {"RUNG_PUSH_HOSTS": push_service.origin})
     server.start()
     yield server
     server.stop()
