@@ -74,9 +74,16 @@ function forget() {
   opening = null;
 }
 
-/** A connection may have died unseen: the next one who asks opens a new one. */
-function unlessAlive({ name }) {
-  if (name === "InvalidStateError") forget();
+/** What a task makes of the database. A connection may have died unseen: then a new one is tried. */
+async function stored(task) {
+  const database = await open();
+  try {
+    return await task(database);
+  } catch (error) {
+    if (!database) throw error;
+    forget();
+    return task(await open());
+  }
 }
 
 async function keep(database, entries) {
@@ -88,12 +95,8 @@ async function keep(database, entries) {
 /** Store one event; resolves when it will survive the page. */
 export async function put(event) {
   const entry = await seal(event);
-  const store = async () => keep(await open(), [entry]);
   try {
-    await store().catch(() => {
-      forget(); // a connection may have died unseen: a new one may do
-      return store();
-    });
+    await stored((database) => keep(database, [entry]));
   } catch {
     forget();
     spare.set(entry.id, entry);
@@ -106,11 +109,10 @@ export async function waiting() {
   if (!account) return [];
   let entries = [];
   try {
-    const database = await open();
-    const kept = [account, locked].map((whose) => database.getAllFromIndex("outbox", "account", whose));
-    entries = (await Promise.all(kept)).flat();
-  } catch (error) {
-    unlessAlive(error); // No storage: what is in memory is all there is.
+    const own = (database) => [account, locked].map((whose) => database.getAllFromIndex("outbox", "account", whose));
+    entries = (await stored((database) => Promise.all(own(database)))).flat();
+  } catch {
+    // No storage: what is in memory is all there is.
   }
   const events = await Promise.all([...entries, ...spare.values()].map(unseal));
   return events.filter(Boolean).sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -119,10 +121,12 @@ export async function waiting() {
 async function remove(ids) {
   for (const id of ids) spare.delete(id);
   try {
-    const transaction = (await open()).transaction("outbox", "readwrite");
-    await Promise.all([...ids.map((id) => transaction.store.delete(id)), transaction.done]);
-  } catch (error) {
-    unlessAlive(error); // They stay, are sent again and change nothing there.
+    await stored((database) => {
+      const transaction = database.transaction("outbox", "readwrite");
+      return Promise.all([...ids.map((id) => transaction.store.delete(id)), transaction.done]);
+    });
+  } catch {
+    // They stay, are sent again and change nothing there.
   }
   moved();
 }
