@@ -11,10 +11,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from erp.domain.errors import NotFound
+from erp.domain.exposure import runs
 from erp.domain.fields import Fields
 from erp.domain.notification import tell_of_cheer
 from erp.domain.practice import ONE_DAY, local_day
@@ -112,13 +113,10 @@ def send(session: Session, support: Support, raw: Mapping[str, Any], now: dateti
 
 
 def _latest_exposure(session: Session, client_id: uuid.UUID, now: datetime) -> Exposure | None:
-    """The exposure that runs, else the last one of the day before now."""
+    """The exposure that runs, else the last one of the day before now; one that was left open is none that runs."""
     recent = select(Exposure).where(Exposure.account_id == client_id, Exposure.local_date >= (now - 2 * ONE_DAY).date())
-    runs = Exposure.phase == "running"
-    ordered = (
-        recent.where(Exposure.started_at > now - ONE_DAY).order_by(runs.desc(), Exposure.started_at.desc()).limit(1)
-    )
-    return session.scalars(ordered).first()
+    latest = recent.where(Exposure.started_at > now - ONE_DAY)
+    return session.scalars(latest.order_by(case((runs(now), 0), else_=1), Exposure.started_at.desc()).limit(1)).first()
 
 
 def _check_pace(session: Session, support: Support, latest: Exposure | None, now: datetime, fields: Fields) -> None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, exists, func, insert, or_, select
+from sqlalchemy import and_, case, delete, exists, func, insert, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from erp.domain.exposure import fold, happenings_of
-from erp.domain.notification import AT_ANY_HOUR, SIGNALS, quiet_ends, renew_signal
+from erp.domain.notification import AT_ANY_HOUR, ENDS, RANKS, SIGNALS, quiet_ends, renew_signal
 from erp.domain.practice import local_day
 from erp.domain.support import EARLIER, NEWS, hears
 from erp.storage.account import Account
@@ -74,29 +74,37 @@ def hand_out(session: Session, now: datetime, dropped: list[Dropped] | None = No
     How many were looked at; what is given up is added to `dropped`.
     """
     client = aliased(Account)
+    due = Notification.settled_at.is_(None), Notification.due_at <= now
+    # By people: what is due for one of them together is weighed together.
+    people = select(Notification.account_id).where(*due).group_by(Notification.account_id)
+    longest_due = people.order_by(func.min(Notification.due_at)).limit(BATCH)
     rows = session.execute(
         select(Notification, Account, Support, client.time_zone, Exposure)
         .join(Account, Account.id == Notification.account_id)
         .outerjoin(Support, Support.id == Notification.support_id)
         .outerjoin(client, client.id == Support.client_id)
         .outerjoin(Exposure, Exposure.id == Notification.exposure_id)
-        .where(Notification.settled_at.is_(None), Notification.due_at <= now)
-        # The freshest takes the place of the others; what is over by itself is the least fresh.
-        .order_by(Notification.kind == EARLIER, Notification.created_at.desc(), Exposure.started_at.desc().nulls_last())
-        .limit(BATCH)
+        .where(*due, Notification.account_id.in_(longest_due))
+        # The greatest and then the freshest takes the place of the others; what is over by itself is the least fresh.
+        .order_by(
+            _rank(Notification.kind).desc(),
+            Notification.kind == EARLIER,
+            Notification.created_at.desc(),
+            Exposure.started_at.desc().nulls_last(),
+        )
         .with_for_update(skip_locked=True, of=Notification)
     ).all()
     devices = _devices(session, {row.Notification.account_id for row in rows})
     paused = _paused(session, {row.Support.client_id: row.time_zone for row in rows if row.Support}, now)
-    newest: set[tuple[Any, ...]] = set()
+    chosen: dict[tuple[Any, ...], list[Notification]] = {}
     rung: dict[uuid.UUID, datetime] = {}
     deliveries = []
     for notification, account, support, _zone, exposure in rows:
         reason = _why_not(notification, support, exposure, now)
         if reason is None and notification.kind in NEWS and support.client_id in paused:
             reason = "paused"
-        family = _family(notification)
-        if reason is None and family in newest:
+        family = chosen.setdefault(_family(notification), [])
+        if reason is None and any(_stands_for(greater, notification) for greater in family):
             reason = "superseded"
         quiet = _quiet(notification, account, now)
         if reason is None and quiet is not None:
@@ -108,7 +116,7 @@ def hand_out(session: Session, now: datetime, dropped: list[Dropped] | None = No
         notification.settled_at = now
         notification.given_up = reason or (None if targets else "no_device")
         if notification.given_up is None:
-            newest.add(family)
+            family.append(notification)
             deliveries += [_delivery(notification, device, now) for device in targets]
         elif dropped is not None:
             dropped.append(Dropped(notification.kind, notification.given_up))
@@ -124,10 +132,27 @@ def hand_out(session: Session, now: datetime, dropped: list[Dropped] | None = No
 
 
 def _family(notification: Notification) -> tuple[Any, ...]:
-    """What takes each other's place: of several that are due at once only the newest is worth hearing."""
+    """What may take each other's place when several are due at once."""
     if notification.support_id:
-        return notification.account_id, notification.support_id, notification.kind in NEWS
+        return notification.account_id, notification.support_id, notification.kind in RANKS or notification.kind
     return notification.id if notification.kind not in SIGNALS else notification.exposure_id, "own"
+
+
+def _stands_for(greater: Notification, other: Notification) -> bool:
+    """Whether nobody needs to hear the other as well, which says less or is less fresh.
+
+    A start is news beside an end that came before it; one end is enough.
+    """
+    return (
+        RANKS.get(greater.kind) == RANKS.get(other.kind)
+        or greater.exposure_id == other.exposure_id
+        or other.kind in ENDS
+        or greater.created_at > other.created_at
+    )
+
+
+def _rank(kind: Any) -> Any:
+    return case(RANKS, value=kind, else_=-1)
 
 
 def _paused(session: Session, zones: Mapping[uuid.UUID, str], now: datetime) -> set[uuid.UUID]:
@@ -160,7 +185,9 @@ def _why_not(
     """Why a notification must not reach anybody any more; None while it may."""
     if notification.expires_at <= now:
         return "expired"
-    if notification.kind in SIGNALS and (exposure is None or exposure.away_since is None or exposure.due_at is None):
+    if notification.kind in SIGNALS and (exposure is None or exposure.away_since is None):
+        return "superseded"
+    if notification.kind == "check_in" and exposure is not None and exposure.due_at is None:
         return "superseded"
     if notification.support_id is None:
         return None
@@ -189,17 +216,17 @@ def claim(session: Session, now: datetime, dropped: list[Dropped] | None = None)
     What is given up instead is added to `dropped`.
     """
     client, newer = aliased(Account), aliased(Notification)
-    # A retry must not come after what stands for it on the same screen: one exposure is one notification at a time.
+    # A retry must not come after what stands for it: fresher news of the same client that say as much.
     outdated = exists().where(
         newer.support_id == Notification.support_id,
-        newer.exposure_id == Notification.exposure_id,
         newer.created_at > Notification.created_at,
         newer.given_up.is_(None),
-        newer.kind.in_(NEWS),
-        Notification.kind.in_(NEWS),
+        newer.kind.in_(RANKS),
+        Notification.kind.in_(RANKS),
+        or_(newer.exposure_id == Notification.exposure_id, _rank(newer.kind) >= _rank(Notification.kind)),
     )
     rows = session.execute(
-        select(Delivery, Notification, Device, Account, Support, Exposure, client.discreet, outdated)
+        select(Delivery, Notification, Device, Account, Support, Exposure, client.discreet, client.time_zone, outdated)
         .join(Notification, Notification.id == Delivery.notification_id)
         .join(Device, Device.id == Delivery.device_id)
         .join(Account, Account.id == Notification.account_id)
@@ -210,10 +237,13 @@ def claim(session: Session, now: datetime, dropped: list[Dropped] | None = None)
         .order_by(Notification.created_at.desc(), Delivery.id)
         .limit(TAKEN_AT_ONCE)
         .with_for_update(skip_locked=True, of=Delivery)
-    )
+    ).all()
+    paused = _paused(session, {row.Support.client_id: row.time_zone for row in rows if row.Support}, now)
     taken = []
-    for delivery, notification, device, account, support, exposure, client_discreet, superseded in rows:
+    for delivery, notification, device, account, support, exposure, client_discreet, _zone, superseded in rows:
         reason = _why_not(notification, support, exposure, now) or ("superseded" if superseded else None)
+        if reason is None and notification.kind in NEWS and support.client_id in paused:
+            reason = "paused"
         quiet = _quiet(notification, account, now)
         if reason is None and quiet is not None:
             if quiet < notification.expires_at:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -46,6 +46,11 @@ def device_of(session: Session, account_id: uuid.UUID, device_id: uuid.UUID) -> 
     if device is None or device.account_id != account_id:
         raise NotFound
     return device
+
+
+def forget(session: Session, account_id: uuid.UUID, device_id: uuid.UUID) -> None:
+    """Notify a device of the person's no more, if there is such a one."""
+    session.execute(delete(Device).where(Device.id == device_id, Device.account_id == account_id))
 
 
 def register(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from erp.domain.errors import NotFound
@@ -24,6 +24,7 @@ STOPPING_RULES = ("time", "halved", "tested")
 OUTCOMES = ("no", "partly", "yes")
 # Past its planned end without a sign of life: nobody knows any more whether somebody is still at it.
 FORGOTTEN_AFTER = timedelta(minutes=30)
+LONGEST_PAUSE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +271,13 @@ def running_of(session: Session, account_id: uuid.UUID, now: datetime) -> Runnin
     if row is None:
         return None
     return Running(row.id, row.title or "", row.due_at is not None and row.due_at <= now)
+
+
+def runs(now: datetime) -> ColumnElement[bool]:
+    """The condition that an exposure was started, is not over and not forgotten."""
+    in_time = Exposure.due_at > now - FORGOTTEN_AFTER
+    in_a_pause = and_(Exposure.due_at.is_(None), Exposure.started_at > now - LONGEST_PAUSE)
+    return and_(Exposure.phase == "running", or_(in_time, in_a_pause))
 
 
 def happenings_of(session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID) -> list[Happening]:

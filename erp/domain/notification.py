@@ -49,9 +49,14 @@ SIGNALS = ("check_in", "end")
 # What the person asked for a moment ago comes in quiet hours too: their own timer, and a test.
 AT_ANY_HOUR = (*SIGNALS, "test")
 A_TEST = timedelta(seconds=15)
+A_MOMENT = 2  # seconds by which two stamps of one phone may differ after each was put right
 FRESH_START = timedelta(minutes=5)
 FRESH_END = timedelta(minutes=30)
+# What can be said of practice, and how much it says: of several pings the one that says the most stands for the others.
+RANKS = {EARLIER: 0, "started": 0, "finished": 1, "goal": 2, "milestone": 3}
 ENDS = ("finished", "goal", "milestone", EARLIER)
+# A streak is told once, however often the day it stands on goes on.
+MILESTONE_HOLDS = timedelta(days=2)
 MILESTONES = (3, 7, 14, 30, 60, 100)
 WEEKLY_FROM_HOUR = 9
 MINUTES_A_DAY = 24 * 60
@@ -96,8 +101,9 @@ def tell_of_practice(
 ) -> bool:
     """Add the pings for an exposure that was just started or finished; whether there were any.
 
-    `after` holds the exposure's columns. A finish that was taken back and made again is told once. News that come late,
-    from a phone that was offline, are no news, but for one word about today; and a pause holds pings back.
+    `after` holds the exposure's columns. A finish that was taken back and made again is told again only where more can
+    be said of it now. News that come late, from a phone that was offline, are no news, but for one word about today;
+    and a pause holds pings back.
     """
     ended = after["finished_at"] is not None
     late = now - (after["finished_at"] or after["started_at"]) > (FRESH_END if ended else FRESH_START)
@@ -113,18 +119,24 @@ def tell_of_practice(
         return False
     if late:
         return _tell_late(session, listening, exposure_id, today, now)
-    told = _told_of_its_end(session, exposure_id) if ended else ()
+    told = _told_of_its_end(session, exposure_id) if ended else {}
+    congratulated: Collection[uuid.UUID | None] = ()
     facts: dict[str, Any] = {}
     happened: tuple[str, ...] = ("started",)
     if ended:
-        practice = practice_of(session, account_id, today, after["local_date"], after["local_date"])
-        happened = _happened(practice, practice.between(after["local_date"], after["local_date"])[0], after["seconds"])
+        # Whose phone is further east than their days begins tomorrow's already.
+        day = after["local_date"]
+        practice = practice_of(session, account_id, max(today, day), day, day)
+        happened = _happened(practice, practice.between(day, day)[0], after["seconds"])
         facts = {"seconds": after["seconds"], "streak": practice.totals().current}
+        if "milestone" in happened:
+            congratulated = _congratulated(session, [support.id for support, _client in listening], now)
     pings = []
     for support, client in listening:
         # One exposure is one ping at a time: the most that can be said of it, to who wants to hear that.
-        kind = next((kind for kind in happened if kind in heard(support)), None)
-        if kind and support.id not in told:
+        new = [kind for kind in happened if kind != "milestone" or support.id not in congratulated]
+        kind = next((kind for kind in new if kind in heard(support)), None)
+        if kind and RANKS[kind] > told.get(support.id, -1):
             links = {"support_id": support.id, "exposure_id": exposure_id}
             pings.append(_row(support.supporter_id, kind, facts | {"name": client.display_name}, now, **links))
     if pings:
@@ -132,10 +144,27 @@ def tell_of_practice(
     return bool(pings)
 
 
-def _told_of_its_end(session: Session, exposure_id: uuid.UUID) -> Collection[uuid.UUID | None]:
+def _told_of_its_end(session: Session, exposure_id: uuid.UUID) -> dict[uuid.UUID | None, int]:
+    """How much each supporter was told of the end, by rank."""
+    told: dict[uuid.UUID | None, int] = {}
+    rows = session.execute(
+        select(Notification.support_id, Notification.kind).where(
+            Notification.exposure_id == exposure_id, Notification.kind.in_(ENDS), Notification.given_up.is_(None)
+        )
+    )
+    for support_id, kind in rows:
+        told[support_id] = max(told.get(support_id, RANKS["finished"]), RANKS[kind])
+    return told
+
+
+def _congratulated(session: Session, supports: Collection[uuid.UUID], now: datetime) -> Collection[uuid.UUID | None]:
+    """Which supporters were told of this milestone: the one before was three days ago at least."""
     return session.scalars(
         select(Notification.support_id).where(
-            Notification.exposure_id == exposure_id, Notification.kind.in_(ENDS), Notification.given_up.is_(None)
+            Notification.support_id.in_(supports),
+            Notification.kind == "milestone",
+            Notification.created_at > now - MILESTONE_HOLDS,
+            Notification.given_up.is_(None),
         )
     ).all()
 
@@ -183,7 +212,7 @@ def _happened(practice: Practice, day: DayView, seconds: int) -> tuple[str, ...]
     if seconds >= COUNTS_FROM_SECONDS:
         if day.state == "goal" and day.goal_seconds and day.seconds - seconds < day.goal_seconds:
             kinds.insert(0, "goal")
-        if day.exposures == 1 and is_milestone(practice.totals().current):
+        if is_milestone(practice.totals().current):
             kinds.insert(0, "milestone")
     return tuple(kinds)
 
@@ -254,11 +283,14 @@ def look_away(
 
 def renew_signal(session: Session, exposure: Exposure, state: State, now: datetime) -> datetime | None:
     """Let the client's next signal be the one that the exposure asks for now, if anybody is away; when it is due."""
-    signals = Notification.exposure_id == exposure.id, Notification.kind.in_(SIGNALS)
+    # A page that nobody sees finishes by itself at the planned end. That is no reason to say nothing of it.
+    rings = exposure.away_since is not None and state.phase == "after" and state.planned_seconds - state.seconds <= A_MOMENT
+    kinds = ("check_in",) if rings else SIGNALS
+    signals = Notification.exposure_id == exposure.id, Notification.kind.in_(kinds)
     session.execute(delete(Notification).where(*signals, Notification.settled_at.is_(None)))
     handed_out = Delivery.notification_id.in_(select(Notification.id).where(*signals)), Delivery.state == "waiting"
     session.execute(update(Delivery).where(*handed_out).values(state="given_up", reason="superseded", done_at=now))
-    if state.phase != "running":
+    if state.phase != "running" and not rings:
         exposure.away_since = None
         session.flush()
     signal = next_signal(state, now) if exposure.away_since else None

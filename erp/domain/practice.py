@@ -145,10 +145,12 @@ def _idle_state(facts: Facts, plan: PlanView | None, day: date, today: date, idl
         return "paused"
     if day > today:
         return "future"
-    if plan is None or (plan.kind == "weekdays" and day.weekday() not in plan.weekdays):
+    if plan and plan.kind == "weekdays" and day.weekday() not in plan.weekdays:
         return "rest"
     if day == today:
         return "open"
+    if plan is None:
+        return "rest"
     if plan.kind == "per_week" and idle < 7 - plan.days_per_week:
         return "rest"
     return "missed"

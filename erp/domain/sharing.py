@@ -16,7 +16,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from erp.domain.errors import NotFound
-from erp.domain.exposure import FORGOTTEN_AFTER
+from erp.domain.exposure import FORGOTTEN_AFTER, LONGEST_PAUSE, runs
 from erp.domain.practice import COUNTS_FROM_SECONDS, ONE_DAY, Practice, local_day, monday_of, practices_of
 from erp.storage.account import Account
 from erp.storage.cheer import Cheer
@@ -98,7 +98,7 @@ def _runs(exposure: Exposure, now: datetime) -> bool:
     if exposure.phase != "running" or exposure.started_at is None:
         return False
     if exposure.due_at is None:
-        return exposure.started_at > now - ONE_DAY
+        return exposure.started_at > now - LONGEST_PAUSE
     return exposure.due_at > now - FORGOTTEN_AFTER
 
 
@@ -175,14 +175,7 @@ def _running(
     rows = session.execute(
         select(Exposure, Step.title)
         .outerjoin(Step, Step.id == Exposure.step_id)
-        .where(
-            Exposure.account_id.in_(clients),
-            Exposure.phase == "running",
-            or_(
-                Exposure.due_at > now - FORGOTTEN_AFTER,
-                and_(Exposure.due_at.is_(None), Exposure.started_at > now - ONE_DAY),
-            ),
-        )
+        .where(Exposure.account_id.in_(clients), runs(now))
         .order_by(Exposure.started_at)
     )
     return {row.account_id: (row, title) for row, title in rows}

@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -25,10 +25,13 @@ from erp.storage import account, cheer, exposure, ladder, notification, practice
 from erp.storage.db import VERSIONS, Base, box, is_empty, reason_of
 
 PAGES = 256
+NULL = r"\N"  # as a dump writes it
 PIECE = 256 * 1024
 # The journals that SQLite keeps beside a database. They must never meet another file than their own.
 BESIDE = ("-wal", "-shm", "-journal")
 MAGIC = b"SQLite format 3\0"
+# Where encrypted texts are if there are any at all: without a fear there is no step, and no exposure without that.
+SEALED = {"fear": "name", "invitation": "token", "cheer": "text", "device": "subscription", "notification": "facts"}
 
 # Told now and then how much is done, and of how much; how much PostgreSQL has to say nobody knows before: None.
 Progress = Callable[[int, int | None], None]
@@ -145,11 +148,20 @@ def _check_file(source: Path) -> bytes | None:
     try:
         with closing(_reading(source)) as copy:
             version = copy.execute("SELECT version_num FROM alembic_version").fetchone()
-            text = copy.execute("SELECT name FROM fear LIMIT 1").fetchone()
+            tables = {name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if "fear" not in tables:
+                raise BackupError(f"{source} is no copy of Rung’s database.")
+            text = next((found[0] for found in _sealed(copy, tables) if found), None)
     except sqlite3.Error as error:
         raise BackupError(f"{source} is no copy of Rung’s database.") from error
     _check_version(source, version[0] if version else "")
-    return text[0] if text else None
+    return text
+
+
+def _sealed(copy: sqlite3.Connection, tables: Container[str]) -> Iterator[tuple[bytes] | None]:
+    for table, column in SEALED.items():
+        if table in tables:
+            yield copy.execute(f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL LIMIT 1").fetchone()  # noqa: S608
 
 
 def _check_version(source: Path, version: str) -> None:
@@ -257,9 +269,11 @@ def _check_dump(source: Path) -> None:
     if version is None:
         raise BackupError(f"{source} is no copy of Rung’s database.")
     _check_version(source, version["version_num"])
-    fear = _first_row(source, "fear")
-    if fear:
-        _check_keys(source, bytes.fromhex(fear["name"].removeprefix(r"\\x")))
+    for table, column in SEALED.items():
+        row = _first_row(source, table)
+        if row and row[column] != NULL:
+            _check_keys(source, bytes.fromhex(row[column].removeprefix(r"\\x")))
+            return
 
 
 def _first_row(source: Path, table: str) -> dict[str, str] | None:

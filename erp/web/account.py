@@ -10,10 +10,11 @@ from typing import Any
 from cryptography.fernet import InvalidToken
 from flask import Blueprint, Response, abort, current_app, render_template, request, session, url_for
 from flask_babel import gettext as _
-from flask_login import login_user, logout_user
+from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from erp.domain import account as accounts
+from erp.domain import device as devices
 from erp.domain.account import zone_names
 from erp.domain.errors import Conflict, Invalid, Problem
 from erp.storage.account import Account
@@ -64,8 +65,11 @@ def _known(email: str, password: str) -> Account | None:
 
 
 def _enter(account: Account) -> None:
+    again = current_user.is_authenticated and me().id == account.id
+    kept = {name: session[name] for name in ("codes", "device") if again and name in session}
     session.clear()
     session.permanent = True
+    session.update(kept)
     login_user(Visitor(account))
 
 
@@ -143,7 +147,10 @@ def _recover_page(error: Invalid | None = None) -> Any:
 @blueprint.post("/sign-out")
 @public
 def sign_out() -> BaseResponse:
-    """Sign out on this phone."""
+    """Sign out on this phone, and notify it no more."""
+    if current_user.is_authenticated and "device" in session:
+        devices.forget(db(), me().id, uuid.UUID(session["device"]))
+        db().commit()
     logout_user()
     session.clear()
     return see_other(url_for("shell.home"))
@@ -191,15 +198,13 @@ def zone() -> Any:
 @limited_place
 def password() -> Any:
     """Set a new password; stay signed in here, sign out everywhere else."""
-    kept = {name: session[name] for name in ("codes", "device") if name in session}
-    here = uuid.UUID(kept["device"]) if "device" in kept else None
+    here = uuid.UUID(session["device"]) if "device" in session else None
     try:
         accounts.change_password(db(), _account(), request.form, here=here)
     except Invalid as error:
         return _account_page("account/_password_form.html", error)
     db().commit()
     _enter(_account())
-    session.update(kept)
     return see_other(url_for("account.account", saved=1))
 
 

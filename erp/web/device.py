@@ -10,12 +10,13 @@ from flask import Blueprint, abort, current_app, jsonify, render_template, reque
 from flask_babel import gettext as _
 
 from erp.domain import device as devices
-from erp.domain.account import account_of
+from erp.domain.account import Person, account_of
 from erp.domain.device import DeviceView, devices_of
 from erp.domain.errors import Conflict, Invalid
 from erp.domain.notification import A_TEST, tell_device
 from erp.domain.practice import local_day
 from erp.domain.subscription import parse
+from erp.storage.account import Account
 from erp.storage.notification import Device
 from erp.web import by_htmx, db, me, now, see_other, today, wake
 from erp.web.formats import clock, daymedium, language
@@ -68,30 +69,36 @@ def notifications() -> Any:
     """Show the person's devices, and take their quiet hours and discretion."""
     if request.method != "POST":
         return _page()
+    account = account_of(db(), me().id)
     try:
-        devices.change_manners(account_of(db(), me().id), request.form)
+        devices.change_manners(account, request.form)
     except Invalid as error:
         return _page(error)
     db().commit()
+    if by_htmx():
+        return render_template("device/_manners_form.html", form=_manners(account), errors={}, saved=True)
     return see_other(url_for("device.notifications", saved=1))
 
 
 def _page(error: Invalid | None = None, rename: dict[str, str] | None = None) -> Any:
     """The whole page; `rename` is the name that one device cannot have, with what is wrong with it."""
-    person = me()
     return form_page(
         "device/notifications.html",
         "device/_manners_form.html",
         error,
-        form={
-            "quiet_from": _on_the_wall(person.quiet_from),
-            "quiet_until": _on_the_wall(person.quiet_until),
-            "discreet": person.discreet,
-        },
-        devices=devices_of(db(), person.id),
-        notice=_("Saved.") if request.args.get("saved") else None,
+        form=_manners(me()),
+        devices=devices_of(db(), me().id),
+        saved=bool(request.args.get("saved")),
         rename=rename,
     )
+
+
+def _manners(person: Account | Person) -> dict[str, Any]:
+    return {
+        "quiet_from": _on_the_wall(person.quiet_from),
+        "quiet_until": _on_the_wall(person.quiet_until),
+        "discreet": person.discreet,
+    }
 
 
 def _on_the_wall(minutes: int) -> str:

@@ -80,7 +80,7 @@ def _headline(day: DayView) -> str:
     """The day in a few words: what is left, never what was missed."""
     done = day.seconds // 60
     if day.state == "goal":
-        return _("Today's practice is done")
+        return _("Today’s practice is done")
     if day.state == "paused":
         return _("You are on a pause")
     if day.state == "rest" and day.goal_seconds:

@@ -96,7 +96,7 @@ def learn() -> str:
 @blueprint.get("/people/invite")
 def invite() -> Any:
     """Show the newest invitation that is open, as a link and as a code to scan."""
-    return _invite_page()
+    return _invite_page(_("Withdrawn. That link no longer works.") if request.args.get("withdrawn") else None)
 
 
 def _invite_page(notice: str | None = None) -> str:
@@ -133,7 +133,12 @@ def new_invitation() -> Any:
         supports.invite(db(), me().id, now())
     except Conflict:
         db().rollback()
-        return _invite_page(_("Ten invitations are open already. Withdraw one first, and then make a new one.")), 409
+        many = len(supports.open_invitations(db(), me().id, now())) >= supports.OPEN_INVITATIONS
+        return _invite_page(
+            _("Ten invitations are open already. Withdraw one first, and then make a new one.")
+            if many
+            else _("That was enough for one day. Tomorrow you can make new ones.")
+        ), 409
     db().commit()
     return see_other(url_for("support.invite"))
 
@@ -143,7 +148,7 @@ def withdraw(invitation_id: uuid.UUID) -> BaseResponse:
     """Make an invitation's link worthless."""
     supports.withdraw(supports.invitation_of(db(), me().id, invitation_id), now())
     db().commit()
-    return see_other(url_for("support.invite"))
+    return see_other(url_for("support.invite", withdrawn=1))
 
 
 @blueprint.get("/invitations/<token>")
@@ -157,14 +162,16 @@ def _invitation_page(token: str) -> Any:
     try:
         found = supports.invitation_behind(db(), token, now())
     except NotFound:
-        return render_template("support/invitation.html", state="missing", invitation=None), 404
-    state, support = found.state, None
+        return render_template("support/invitation.html", state="missing", invitation=None, own=False), 404
+    state, support, own = found.state, None, False
     if current_user.is_authenticated:
+        own = found.client_id == me().id
         support = supports.support_between(db(), found.client_id, me().id)
-        state = "own" if found.client_id == me().id else "known" if support else state
+        state = "known" if support else "own" if own and state == "open" else state
     code = 200 if state in ("open", "own", "known") else 410
     path = url_for("support.invitation", token=token)
-    return render_template("support/invitation.html", state=state, invitation=found, support=support, path=path), code
+    context = {"invitation": found, "support": support, "own": own, "path": path}
+    return render_template("support/invitation.html", state=state, **context), code
 
 
 @blueprint.post("/invitations/<token>")

@@ -274,7 +274,10 @@ customElements.define("outbox-status", class extends HTMLElement {
     this.signIn = this.querySelector("[data-sign-in]");
     this.other = this.querySelector("[data-other]");
     this.button = this.querySelector("button");
-    this.button?.addEventListener("click", now);
+    this.button?.addEventListener("click", () => {
+      this.tried = true;
+      now();
+    });
     outbox.addEventListener("change", this);
     tell();
   }
@@ -286,15 +289,18 @@ customElements.define("outbox-status", class extends HTMLElement {
   handleEvent({ detail: { count, trouble: why } }) {
     clearTimeout(this.patience);
     const show = () => {
-      this.text.textContent = this.dataset.text.replace("{n}", count);
+      const { text, textFailed } = this.dataset;
+      this.text.textContent = (this.tried && why === "unreachable" ? textFailed : text).replace("{n}", count);
       if (this.signIn) this.signIn.search = `?next=${encodeURIComponent(location.pathname + location.search)}`;
       this.signIn?.toggleAttribute("hidden", why !== "signed-out");
       this.other?.toggleAttribute("hidden", why !== "other-account");
       this.button?.toggleAttribute("hidden", why === "signed-out" || why === "other-account");
       this.hidden = false;
     };
-    if (!count) this.hidden = true;
-    else if (why || !this.hidden) show();
+    if (!count) {
+      this.hidden = true;
+      this.tried = false;
+    } else if (why || !this.hidden) show();
     else this.patience = setTimeout(show, 2_500);
   }
 });

@@ -111,7 +111,9 @@ class PracticePage extends HTMLElement {
 
   /** Where nobody looks, the server sends the check-ins and the end to this phone. */
   away() {
-    if (this.dataset.phase === "running" && pushed(account)) this.record.away(document.hidden);
+    const { phase } = this.dataset;
+    if (!pushed(account)) return;
+    if (phase === "running" || (phase === "after" && !document.hidden)) this.record.away(document.hidden);
   }
 
   /** From now on this page is about `this.exposure`, where there is one. */
@@ -315,7 +317,7 @@ class PracticePage extends HTMLElement {
     const { prediction } = state.started;
     parts.outcome.hidden = !prediction;
     parts.quote.textContent = prediction;
-    parts.recap.textContent = this.practised(state);
+    parts.recap.textContent = this.practised(state) + (state.seconds < 60 ? `. ${parts.recap.dataset.short}` : "");
     this.toggleAttribute("data-early", state.seconds < state.planned);
   }
 

@@ -10,10 +10,8 @@ import { kept, known } from "./record.js";
 const root = document.documentElement;
 const { account, zone: timeZone } = root.dataset;
 const section = document.getElementById("waiting");
-const [line, mark] = section.querySelectorAll("template");
-const list = section.querySelector("ul");
-const title = section.querySelector("h2");
-const { textOn, textWaiting, textRun, textRunning, textMinutes, textSeconds } = section.dataset;
+const [card, line, mark] = section.querySelectorAll("template");
+const { textRun, textRunning, textMinutes, textSeconds } = section.dataset;
 let drawn = "";
 
 /** The exposures of which something waits, and the one that runs, first to last, with all that the phone knows of them. */
@@ -23,7 +21,9 @@ async function exposures() {
   const ids = new Set(running?.account === account ? [running.id, ...unsent] : unsent);
   const states = [];
   for (const id of ids) states.push({ id, ...fold(onto(await known(account, id)), Date.now()) });
-  const shown = ({ id, phase }) => phase === "running" || (phase !== "before" && unsent.has(id));
+  // A running one that the server knows stands on the page already.
+  const on = ({ id }) => !document.querySelector(`section:not(#waiting) a[href*="${id}"]`);
+  const shown = (run) => (run.phase === "running" ? on(run) : run.phase !== "before" && unsent.has(run.id));
   return states.filter(shown).sort((a, b) => a.started.time - b.started.time);
 }
 
@@ -33,15 +33,24 @@ async function show() {
   if (written === drawn) return;
   drawn = written;
   const steps = runs.length ? ((await kept(account, "/kit"))?.steps ?? []) : [];
-  list.replaceChildren(...runs.map((run) => row(run, steps.find((step) => step.id === run.started.step))));
+  const on = runs.filter(({ phase }) => phase === "running");
+  fill("on", card, on, steps);
+  fill("unsent", line, runs.filter((run) => !on.includes(run)), steps);
   section.hidden = !runs.length;
-  title.textContent = runs.every(({ phase }) => phase === "running") ? textOn : textWaiting;
+  // One thing at a time: what invites to start something waits.
+  for (const idle of document.querySelectorAll("[data-idle]")) idle.hidden = on.length > 0;
   for (const old of document.querySelectorAll(".waits")) old.remove();
   for (const run of runs) if (run.phase !== "running") cellOf(dayOf(run))?.append(mark.content.cloneNode(true));
 }
 
-function row({ id, phase, seconds, started }, step) {
-  const part = line.content.cloneNode(true);
+function fill(name, template, runs, steps) {
+  const [title, place] = section.querySelectorAll(`[data-${name}]`);
+  title.hidden = place.hidden = !runs.length;
+  place.replaceChildren(...runs.map((run) => row(template, run, steps.find((step) => step.id === run.started.step))));
+}
+
+function row(template, { id, phase, seconds, started }, step) {
+  const part = template.content.cloneNode(true);
   part.querySelector("a").href += `${id}?step=${started.step}`;
   part.querySelector("b").textContent = step?.title ?? "";
   const time = seconds < 60 ? textSeconds.replace("{n}", seconds) : textMinutes.replace("{n}", Math.floor(seconds / 60));

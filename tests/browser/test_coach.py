@@ -5,15 +5,26 @@ The push service is ours and cannot read what it carries; Firefox decrypts, and 
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
+from uuid6 import uuid7
 
-from tests.browser.acts import PASSWORD, make_account, make_ladder, new_email, send, start_exposure
+from tests.browser.acts import PASSWORD, STEPS, make_account, make_ladder, new_email, send, start_exposure, step_id
 from tests.browser.conftest import Problems, Server
 from tests.browser.firefox import Firefox
 from tests.browser.push_service import PushService
+
+PAGE = "path => fetch(path).then(answer => answer.text())"
+TELL = """event => fetch("/events", {
+  method: "POST",
+  headers: {"Content-Type": "application/json"},
+  body: JSON.stringify({
+    sent_at: new Date().toISOString(), account: document.documentElement.dataset.account, events: [event],
+  }),
+}).then(answer => answer.status)"""
 
 
 @pytest.fixture
@@ -187,3 +198,33 @@ def test_a_test_reaches_this_device_and_a_removed_one_hears_nothing(
         return "stopped" in coach.text("main").lower()
 
     coach.until(is_told)
+
+
+def test_the_clients_own_phone_rings_at_the_end_also_when_the_page_that_nobody_sees_finishes_by_itself(
+    pushing: Server, firefox: Firefox, push_service: PushService
+):
+    firefox.origin = pushing.origin
+    firefox.goto("/about")
+    form = {"display_name": "Robin", "email": new_email(), "password": PASSWORD, "time_zone": firefox.zone}
+    firefox.send("/sign-up", form)
+    firefox.send("/account/codes/saved", {})
+    turn_on(firefox)
+    rating = firefox.send(firefox.send("/ladder/new", {"name": "Dogs"}), {"title": STEPS[0][0]})
+    step = step_id(firefox.script(PAGE, rating), STEPS[0][0])
+    firefox.send(rating, {f"suds-{step}": "30"})
+    exposure = str(uuid7())
+    begun = datetime.now(UTC) - timedelta(seconds=48)
+    start = {"id": str(uuid7()), "exposure": exposure, "kind": "started", "at": begun.isoformat(), "step": step}
+    start |= {"planned_minutes": 1, "check_in_minutes": 0, "stopping_rule": "time"}
+    assert firefox.script(TELL, start) == 200
+    firefox.goto(f"/exposures/{exposure}")
+    firefox.until(
+        lambda: firefox.script("document.querySelector('practice-page[data-ready]')?.dataset.phase") == "running"
+    )
+    here = firefox.marionette.current_window_handle
+    firefox.marionette.open(type="tab", focus=True)
+    firefox.marionette.switch_to_window(here, focus=False)
+    firefox.until(lambda: firefox.script("document.querySelector('practice-page').dataset.phase") == "after")
+    firefox.until(lambda: shown(firefox))
+    assert shown(firefox) == [("Your time is done", "When you like, a word on how it was.")]
+    assert [post.status for post in push_service.posts] == [201]

@@ -1,5 +1,6 @@
 """When phones or push services were away for long: caught up with once, the freshest first, nothing that is stale."""
 
+import re
 import uuid
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,6 @@ from erp.domain import cheer as cheers
 from erp.domain.event import parse
 from erp.domain.recording import record
 from erp.domain.subscription import Subscription
-from erp.jobs import texts
 from erp.storage.notification import Delivery, Notification
 from tests.push.crew import NOON, SECRET, Crew
 from tests.push.service import PushService, answers
@@ -104,32 +104,41 @@ def test_a_push_service_that_was_down_for_an_hour_is_caught_up_with_and_stale_ne
 
 
 def test_after_an_outage_the_freshest_goes_first(crew: Crew, push_service: PushService):
-    phones = [push_service.subscribe(*[answers(503)] * 30) for _ in range(20)]
-    for number in range(10):
-        crew.coach(f"coach{number}", *phones[2 * number : 2 * number + 2])
-    told = []
-    for _ in range(3):
-        told.append(crew.practise("started", "finished"))
+    phones = [push_service.subscribe(*[answers(503)] * 60) for _ in range(2)]
+    for phone in phones:
+        crew.client_device(phone)
+    coaches = [crew.coach(f"coach{number}") for number in range(10)]
+    for number in range(3):
+        with crew.writing() as session:
+            for each in coaches:
+                cheers.send(session, crew.support(session, each), {"text": f"Cheer {number}."}, crew.clock())
         crew.jobs.deliver_now()
         crew.clock.ahead += timedelta(minutes=20)
     for phone in phones:
         push_service.script(phone)
     crew.jobs.deliver_now()
-    got = [one.json["notification"]["tag"] for one in push_service.delivered()]
+    got = [int(re.search(r"Cheer (\d)", one.payload.decode())[1]) for one in push_service.delivered()]
     assert len(got) == 60
-    place = {tag: number for number, tag in enumerate(_tags_in_order(crew, told))}
     # Within one lot they go side by side; between the lots the order holds.
-    lots = [[place[tag] // 10 for tag in got[begin : begin + 32]] for begin in (0, 32)]
-    assert lots[0].count(2) == 20
-    assert lots[0].count(0) == 0
-    assert lots[1].count(0) == 20
+    assert got[:32].count(2) == 20
+    assert got[:32].count(0) == 0
+    assert got[32:].count(0) == 20
 
 
-def _tags_in_order(crew: Crew, exposures: list[uuid.UUID]) -> list[str]:
-    """The tags of ten relations for each of the exposures, the oldest exposure first."""
+def test_after_an_outage_each_coach_hears_of_the_newest_practice_alone(crew: Crew, push_service: PushService):
+    phone = push_service.subscribe(*[answers(503)] * 60)
+    crew.coach("sam", phone)
+    for _ in range(4):
+        newest = crew.practise("started", "finished")
+        crew.jobs.deliver_now()
+        crew.clock.ahead += timedelta(minutes=15)
+    push_service.script(phone)
+    crew.clock.ahead += timedelta(minutes=15)
+    crew.jobs.deliver_now()
+    assert kinds(push_service, phone) == ["finished"]
     with crew.sessions.reading() as session:
-        rows = session.scalars(select(Notification).where(Notification.exposure_id.in_(exposures))).all()
-    return [texts._tag(row) for exposure in exposures for row in rows if row.exposure_id == exposure]
+        sent = session.scalars(select(Notification).join(Delivery).where(Delivery.state == "sent")).one()
+        assert sent.exposure_id == newest
 
 
 def test_whatever_is_sent_twice_is_shown_once(crew: Crew, push_service: PushService):

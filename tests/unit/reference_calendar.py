@@ -105,12 +105,12 @@ class Calendar:
             return "paused"
         if day > self.today:
             return "future"
-        if plan is None:
-            return "rest"
-        if plan.weekdays is not None and day.weekday() not in plan.weekdays:
+        if plan is not None and plan.weekdays is not None and day.weekday() not in plan.weekdays:
             return "rest"
         if day == self.today:
             return "open"
+        if plan is None:
+            return "rest"
         if plan.weekdays is not None:
             return "missed"
         assert plan.days_per_week is not None

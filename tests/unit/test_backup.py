@@ -17,6 +17,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import func, select, text
 
 from erp import create_app
+from erp.domain import support
 from erp.settings import Settings
 from erp.storage.backup import BackupError, backup, restore
 from erp.storage.db import Sessions, box, open_engine
@@ -24,6 +25,7 @@ from erp.storage.exposure import Event
 from erp.storage.migrating import migrate
 from tests.conftest import DATA_KEY, SECRET_KEY, VAPID
 from tests.unit.clients import Client
+from tests.unit.supporting import person
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60
@@ -318,6 +320,23 @@ def test_a_copy_whose_texts_our_keys_do_not_open_is_refused(url: str, copy: Path
     finally:
         box.set_keys((DATA_KEY,))
     assert events(path_of(url)) == 2
+
+
+def test_so_is_one_that_holds_nothing_but_an_invitation(tmp_path: Path, copy: Path):
+    address = f"sqlite:///{tmp_path / 'rung.db'}"
+    migrate(address)
+    engine = open_engine(address)
+    with Sessions(engine).writing() as session:
+        support.invite(session, person(session).id, datetime.now(UTC))
+        session.commit()
+    engine.dispose()
+    backup(address, copy, told)
+    box.set_keys((Fernet.generate_key().decode(),))
+    try:
+        with pytest.raises(BackupError, match=r"Put the data\.keys here that belong to it"):
+            restore(address, copy, told, overwrite=True)
+    finally:
+        box.set_keys((DATA_KEY,))
 
 
 def test_where_nothing_can_be_written_or_read_is_one_sentence(url: str, tmp_path: Path):

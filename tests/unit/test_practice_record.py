@@ -34,7 +34,7 @@ def test_an_exposure_over_midnight_belongs_to_the_day_on_which_it_started(starts
     client = starts()
     client.now = local(NEW_YORK, 2026, 3, 4, 12)
     client.practises(local(NEW_YORK, 2026, 3, 3, 23, 59, 59), 3600)
-    assert client.states(march(2), march(4)) == ["rest", "practised", "rest"]
+    assert client.states(march(2), march(4)) == ["rest", "practised", "open"]
 
 
 def test_moving_to_another_zone_never_rewrites_the_past(starts: Start):
@@ -63,7 +63,7 @@ def test_a_zone_that_nobody_knows_gives_way_to_the_accounts(starts: Start):
         client.event(exposure, "started", start, zone="Atlantis/Capital"),
         client.event(exposure, "finished", start + timedelta(minutes=5)),
     )
-    assert [day.state for day in client.days(march(4), march(5))] == ["practised", "rest"]
+    assert [day.state for day in client.days(march(4), march(5))] == ["practised", "open"]
 
 
 def test_the_date_stays_when_a_late_event_moves_the_start_over_midnight(starts: Start):
@@ -186,7 +186,7 @@ def test_going_on_after_the_finish_takes_back_nothing_that_counted(starts: Start
 
 def test_the_first_day_is_the_date_of_sign_up(starts: Start):
     client = starts("Pacific/Kiritimati", datetime.fromisoformat("2026-03-01T10:00:00Z"))
-    assert client.states(march(1), march(2)) == ["before", "rest"]
+    assert client.states(march(1), march(2)) == ["before", "open"]
 
 
 def test_the_first_day_is_the_date_of_the_first_exposure_when_that_is_earlier(starts: Start):
@@ -260,7 +260,7 @@ def test_ending_a_pause_keeps_its_days_that_have_passed(starts: Start):
 def test_ending_a_pause_that_has_not_begun_takes_it_away(starts: Start):
     client = starts()
     client.ends_pause(client.pauses_for(march(2), march(9)))
-    assert client.states(march(2), march(3)) == ["rest", "future"]
+    assert client.states(march(2), march(3)) == ["open", "future"]
 
 
 # Streaks and totals.

@@ -126,7 +126,7 @@ def test_the_days_before_the_first_day_are_before():
 
 def test_before_any_plan_an_idle_day_is_rest_and_practice_is_practised():
     assert states(client_of(5, [ran(3, 240)], [fixed(starts=5)]), 2, 5) == "rest practised rest open"
-    assert states(client_of(5, [ran(3, 240)]), 2, 6) == "rest practised rest rest future"
+    assert states(client_of(5, [ran(3, 240)]), 2, 6) == "rest practised rest open future"
 
 
 # Plans.

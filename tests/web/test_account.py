@@ -30,6 +30,13 @@ def test_signing_up_signs_in_and_leads_to_the_recovery_codes(nobody: Phone, data
     assert nobody.get("/today").status_code == 200
 
 
+def test_who_was_invited_reads_what_the_account_is_for(nobody: Phone):
+    assert "An account keeps your ladder" in nobody.get("/sign-up").text
+    invited = nobody.get("/sign-up", query_string={"next": "/invitations/some-token"}).text
+    assert "whoever invited you" in invited
+    assert "An account keeps your ladder" not in invited
+
+
 def test_signing_up_by_htmx_sends_the_page_on(nobody: Phone):
     answer = nobody.post("/sign-up", data=SIGN_UP, headers=HTMX)
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (200, "/account/codes")

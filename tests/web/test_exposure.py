@@ -265,6 +265,16 @@ def test_the_summary_is_a_fragment_with_the_day_and_the_curve(client: Phone, ses
         assert text in unescape(answer.text), text
 
 
+def test_a_first_try_of_less_than_a_minute_ends_on_no_zeros_and_offers_another(
+    client: Phone, sessions: Sessions, ladder: Ladder
+):
+    done = an_exposure(sessions, client, ladder.steps[0], seconds=47, noted={"suds": 20})
+    html = client.get(f"/exposures/{done}/summary").text
+    assert "You began, and that is the hard part." in html
+    assert f'href="/steps/{ladder.steps[0]}/practice?minutes=1"' in html
+    assert "0 practice days" not in html
+
+
 def form(kind: str, **data: Any) -> dict[str, str]:
     return {"kind": kind} | {name: str(value) for name, value in data.items()}
 

@@ -122,6 +122,16 @@ def test_cheers_of_several_say_so(client: Phone, other: Phone, person: Callable[
     assert "Sam" in html
 
 
+def test_who_only_coaches_finds_the_way_to_whom_they_cheer_and_no_week_of_their_own(
+    client: Phone, other: Phone, sessions: Sessions
+):
+    a_coach(sessions, client, other)
+    html = other.get("/today").text
+    assert "You are somebody’s coach" in html
+    assert 'class="week"' not in html
+    assert 'class="week"' in client.get("/today").text
+
+
 def test_a_day_of_the_calendar_keeps_its_cheers(client: Phone, other: Phone, sessions: Sessions):
     coach = a_coach(sessions, client, other)
     a_cheer(sessions, coach, "first", timedelta(hours=4))
@@ -155,7 +165,7 @@ def test_today_says_what_is_left_and_when_the_goal_is_reached(client: Phone, ses
     an_exposure(sessions, client, ladder.steps[0], datetime.now(UTC) - timedelta(seconds=720), seconds=719)
     assert "1 minute to go" in client.get("/today").text
     an_exposure(sessions, client, ladder.steps[0], datetime.now(UTC) - timedelta(seconds=61), seconds=60)
-    assert "Today's practice is done" in client.get("/today").text.replace("&#39;", "'")
+    assert "Today’s practice is done" in client.get("/today").text
 
 
 def test_today_says_that_a_pause_holds(client: Phone, sessions: Sessions):

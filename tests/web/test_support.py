@@ -50,7 +50,7 @@ def test_the_tab_of_somebody_new_says_what_it_is_for_and_invites(client: Phone):
     assert "Somebody beside you" in html
     assert 'href="/people/invite"' in html
     assert 'href="/people/learn"' in html
-    assert 'href="/notifications"' in html
+    assert 'href="/notifications?via=people"' in html
     assert "live.js" not in html
 
 
@@ -97,6 +97,7 @@ def test_a_card_without_practice_now_shows_the_last_one_the_week_and_the_streak(
     assert re.fullmatch(r"practised 1 minute this (morning|afternoon)", line(html))
     assert "2 days in a row" in html
     assert re.search(r'class="vh">\w+,? \d+ \w+: practised</span>', html)
+    assert 'class="thin"' not in html, "why there was none stays the client's: no mark says that it was expected"
 
 
 @pytest.mark.parametrize(
@@ -172,11 +173,24 @@ def test_a_withdrawn_invitation_leads_nowhere(client: Phone, other: Phone, sessi
     assert other.post(withdraw[1]).status_code == 404
     assert nobody.get(f"/invitations/{token}").status_code == 200
     answer = client.post(withdraw[1])
-    assert (answer.status_code, answer.location) == (303, "/people/invite")
+    assert (answer.status_code, answer.location) == (303, "/people/invite?withdrawn=1")
+    assert "That link no longer works." in client.get(answer.location).text
     gone = nobody.get(f"/invitations/{token}")
     assert gone.status_code == 410
     assert "was withdrawn" in gone.text
     assert client.post("/people/invitations/" + str(uuid.uuid4()) + "/withdraw").status_code == 404
+
+
+def test_when_the_day_s_invitations_are_used_up_it_says_so(client: Phone, database: Session):
+    for _ in range(supports.INVITATIONS_A_DAY):
+        assert client.post("/people/invitations").status_code == 303
+        page = client.get("/people/invite").text
+        (withdraw,) = re.findall(r'action="(/people/invitations/[^"]+/withdraw)"', page)
+        client.post(withdraw)
+    answer = client.post("/people/invitations")
+    assert answer.status_code == 409
+    assert "Tomorrow you can make new ones." in answer.text
+    assert "Withdraw one first" not in answer.text
 
 
 def test_more_than_ten_open_invitations_are_refused_kindly(client: Phone, sessions: Sessions):
@@ -226,7 +240,7 @@ def test_accepting_makes_a_coach_who_is_welcomed(client: Phone, coach: Phone, se
     assert (str(support.client_id), str(support.supporter_id)) == (client.account_id, coach.account_id)
     html = coach.get(answer.location).text
     assert "You are in" in html
-    assert 'href="/notifications"' in html
+    assert 'href="/notifications?via=people"' in html
     assert "You are in" not in coach.get(f"/people/{support.id}").text
     # A second tap of the same person comes to the same.
     assert coach.post(path, headers=HTMX).headers["HX-Redirect"] == f"/people/{support.id}?welcome=1"
@@ -263,6 +277,19 @@ def test_ones_own_invitation_is_no_trouble(client: Phone, sessions: Sessions, me
     assert answer.status_code == 200
     assert "your own invitation" in answer.text
     assert database.scalars(select(Support)).all() == []
+
+
+def test_ones_own_invitation_that_was_used_says_so_and_leads_to_ones_people(
+    client: Phone, coach: Phone, sessions: Sessions
+):
+    path = f"/invitations/{an_invitation(sessions, client)}"
+    coach.post(path)
+    answer = client.get(path)
+    assert answer.status_code == 410
+    assert "This invitation has been used" in answer.text
+    assert "It was yours." in answer.text
+    assert 'class="button primary" href="/people"' in answer.text
+    assert "your own invitation" not in answer.text
 
 
 def test_a_second_invitation_of_the_same_client_is_left_for_somebody_else(
