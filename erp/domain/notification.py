@@ -284,7 +284,9 @@ def look_away(
 def renew_signal(session: Session, exposure: Exposure, state: State, now: datetime) -> datetime | None:
     """Let the client's next signal be the one that the exposure asks for now, if anybody is away; when it is due."""
     # A page that nobody sees finishes by itself at the planned end. That is no reason to say nothing of it.
-    rings = exposure.away_since is not None and state.phase == "after" and state.planned_seconds - state.seconds <= A_MOMENT
+    rings = (
+        exposure.away_since is not None and state.phase == "after" and state.planned_seconds - state.seconds <= A_MOMENT
+    )
     kinds = ("check_in",) if rings else SIGNALS
     signals = Notification.exposure_id == exposure.id, Notification.kind.in_(kinds)
     session.execute(delete(Notification).where(*signals, Notification.settled_at.is_(None)))
