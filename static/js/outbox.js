@@ -289,8 +289,8 @@ customElements.define("outbox-status", class extends HTMLElement {
   handleEvent({ detail: { count, trouble: why } }) {
     clearTimeout(this.patience);
     const show = () => {
-      const { text, textFailed } = this.dataset;
-      this.text.textContent = (this.tried && why === "unreachable" ? textFailed : text).replace("{n}", count);
+      const failed = this.tried && why === "unreachable" ? document.getElementById("trouble")?.dataset.network : "";
+      this.text.textContent = [this.dataset.text.replace("{n}", count), failed].filter(Boolean).join(". ");
       if (this.signIn) this.signIn.search = `?next=${encodeURIComponent(location.pathname + location.search)}`;
       this.signIn?.toggleAttribute("hidden", why !== "signed-out");
       this.other?.toggleAttribute("hidden", why !== "other-account");

@@ -136,7 +136,7 @@ def test_what_waits_can_be_sent_now(running: tuple[Page, str]):
     until(page, lambda: len(tries) >= 3)
     with page.expect_request("**/events", timeout=5_000):
         page.get_by_role("button", name="Send now").tap()
-    expect(page.get_by_text("There is still no connection")).to_be_visible()
+    expect(page.get_by_text("waiting to be sent. There is no connection right now.")).to_be_visible()
     page.unroute("**/events")
     all_sent(page)
     expect(page.locator("outbox-status")).to_be_hidden()
