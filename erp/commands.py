@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 import click
+from cryptography.fernet import InvalidToken
 from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -34,11 +35,16 @@ def install(app: Flask) -> None:
 @click.command("rotate-data-keys")
 def rotate_data_keys() -> None:
     """Encrypt all free text anew with the first data key."""
-    sessions: Sessions = current_app.extensions["rung.sessions"]
-    with sessions.writing() as session:
-        for name, count in reseal(session):
-            click.echo(f"{name}: {count} rows")
-        session.commit()
+    sessions = _current_sessions()
+    try:
+        with _sentences(), sessions.writing() as session:
+            for name, count in reseal(session):
+                click.echo(f"{name}: {count} rows")
+            session.commit()
+    except InvalidToken as error:
+        raise click.ClickException(
+            "Some texts open with none of the data keys. Nothing was changed; put the older keys back."
+        ) from error
     click.echo("Everything is encrypted with the first data key. Restart Rung with it first; then the others can go.")
 
 

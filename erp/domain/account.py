@@ -198,6 +198,8 @@ def recover(session: Session, raw: Mapping[str, Any], now: datetime) -> Account:
     email = normal_email(str(raw.get("email") or ""))
     password = _new_password(fields, email)
     fields.check()
+    # Before the first statement: it takes long, and nobody else could write meanwhile.
+    password_hash = _hasher.hash(password)
     digest = _digest(str(raw.get("code") or ""))
     account = session.scalars(
         select(Account)
@@ -214,7 +216,7 @@ def recover(session: Session, raw: Mapping[str, Any], now: datetime) -> Account:
         .where(RecoveryCode.account_id == account.id, RecoveryCode.digest == digest)
         .values(used_at=now)
     )
-    account.password_hash = _hasher.hash(password)
+    account.password_hash = password_hash
     sign_out_everywhere(session, account)
     return account
 

@@ -135,9 +135,11 @@ def cheers_on(session: Session, client_id: uuid.UUID, day: date) -> list[CheerVi
     return _views(session, Cheer.client_id == client_id, Cheer.local_date == day)
 
 
-def cheers_since(session: Session, client_id: uuid.UUID, day: date) -> list[CheerView]:
-    """The cheers of one of the client's days and of all after it, first to last."""
-    return _views(session, Cheer.client_id == client_id, Cheer.local_date >= day)
+def latest_cheers(session: Session, client_id: uuid.UUID, day: date, count: int) -> list[CheerView]:
+    """The newest cheers, so many at most, of one of the client's days and of all after it, newest first."""
+    newest = select(Cheer.id).where(Cheer.client_id == client_id, Cheer.local_date >= day)
+    newest = newest.order_by(Cheer.sent_at.desc(), Cheer.id.desc()).limit(count)
+    return _views(session, Cheer.id.in_(newest))[::-1]
 
 
 def cheers_of(session: Session, client_id: uuid.UUID, exposure_id: uuid.UUID) -> list[CheerView]:

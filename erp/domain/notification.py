@@ -289,7 +289,10 @@ def renew_signal(session: Session, exposure: Exposure, state: State, now: dateti
     )
     kinds = ("check_in",) if rings else SIGNALS
     signals = Notification.exposure_id == exposure.id, Notification.kind.in_(kinds)
-    session.execute(delete(Notification).where(*signals, Notification.settled_at.is_(None)))
+    waiting = *signals, Notification.settled_at.is_(None)
+    # A worker that hands one out just now has its follower ready: waited for here, so that it is seen below.
+    session.execute(select(Notification.id).where(*waiting).with_for_update())
+    session.execute(delete(Notification).where(*waiting))
     handed_out = Delivery.notification_id.in_(select(Notification.id).where(*signals)), Delivery.state == "waiting"
     session.execute(update(Delivery).where(*handed_out).values(state="given_up", reason="superseded", done_at=now))
     if state.phase != "running" and not rings:

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from erp.domain.errors import Conflict, NotFound
 from erp.domain.fields import Fields
+from erp.domain.practice import ONE_DAY
 from erp.storage.account import Account
 from erp.storage.notification import Notification
 from erp.storage.support import Invitation, Support
@@ -32,7 +33,6 @@ NEWS = (*WANTED, EARLIER)
 CONTACTS = {"every": PINGS, "finished": ("finished",), "weekly": ("weekly",), "none": ()}
 SHARES = ("titles", "suds", "notes")
 INVITATION_HOLDS = timedelta(days=7)
-ONE_DAY = timedelta(days=1)
 OPEN_INVITATIONS = 10
 INVITATIONS_A_DAY = 30
 

@@ -64,6 +64,8 @@ def place() -> str:
     given = (request.remote_addr or "").partition("%")[0]
     try:
         address = ip_address(given)
+        # A proxy that listens on both may write an IPv4 address in the form of the other.
+        address = getattr(address, "ipv4_mapped", None) or address
     except ValueError:
         return given
     return str(ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
@@ -258,7 +260,7 @@ def _finish(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers[name] = value
     if request.is_secure:
-        response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     response.vary.update(("HX-Request", "HX-Request-Type"))

@@ -14,7 +14,7 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from erp.domain import plan as plans
-from erp.domain.cheer import CheerView, cheers_on, cheers_since
+from erp.domain.cheer import CheerView, cheers_on, latest_cheers
 from erp.domain.errors import Invalid
 from erp.domain.exposure import exposures_on, running_of
 from erp.domain.ladder import has_ladder, next_step
@@ -71,7 +71,7 @@ def today_page() -> str:
 
 def _latest_cheers(day: date) -> list[tuple[bool, list[CheerView]]]:
     """The newest cheers of the day, and of the day before (True), each newest first."""
-    newest = cheers_since(db(), me().id, day - ONE_DAY)[: -CHEERS_SHOWN - 1 : -1]
+    newest = latest_cheers(db(), me().id, day - ONE_DAY, CHEERS_SHOWN)
     of_today = [each for each in newest if local_day(each.sent_at, me().time_zone) == day]
     return [(False, of_today), (True, [each for each in newest if each not in of_today])]
 

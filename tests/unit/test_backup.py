@@ -479,3 +479,17 @@ def test_where_there_are_many_people_it_says_how_far_it_is(url: str, tmp_path: P
             assert result.stdout == "Everything holds together.\n"
             assert result.stderr == "1 of 3 people\n2 of 3 people\n"
     app.extensions["rung.sessions"].engine.dispose()
+
+
+def test_a_rotation_without_the_old_key_is_one_sentence(url: str):
+    other = Fernet.generate_key().decode()
+    status, _out, err = ran(flask(url, "rotate-data-keys", RUNG_DATA_KEYS=other))
+    assert (status, err) == (
+        1,
+        "Error: Some texts open with none of the data keys. Nothing was changed; put the older keys back.\n",
+    )
+    status, out, err = ran(flask(url, "rotate-data-keys", RUNG_DATA_KEYS=f"{other} {DATA_KEY}"))
+    assert (status, err) == (0, "")
+    assert "Everything is encrypted with the first data key." in out
+    status, out, _err = ran(flask(url, "check", RUNG_DATA_KEYS=other))
+    assert (status, out) == (0, "Everything holds together.\n")

@@ -15,7 +15,8 @@ from erp.domain import notification as notifying
 from erp.settings import Settings
 from erp.storage.db import Sessions, open_engine
 from erp.storage.notification import Delivery, Notification
-from tests.unit.supporting import NOON, person, phone
+from tests.unit.clients import Client
+from tests.unit.supporting import A_MINUTE, NOON, ZONE, begins, person, phone
 
 MANY = delivering.BATCH + 50
 
@@ -94,3 +95,34 @@ def test_on_postgresql_a_worker_takes_what_another_left_without_waiting(sessions
         second.execute(text("SET LOCAL lock_timeout = '2s'"))
         taken = [len(delivering.claim(session, NOON)) for session in (first, second)]
         assert taken == [delivering.TAKEN_AT_ONCE] * 2
+
+
+def test_on_postgresql_a_tap_while_a_signal_is_handed_out_leaves_one_signal(settings: Settings):
+    engine = open_engine(settings.database_url)
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    sessions = Sessions(engine)
+    with sessions.writing() as session:
+        client = Client(session, ZONE, NOON)
+        phone(session, client.account.id)
+        exposure = begins(client, planned_minutes=20, check_in_minutes=5)
+        account = client.account.id
+        notifying.look_away(session, account, exposure, away=True, now=NOON)
+        session.commit()
+
+    def tap() -> None:
+        with sessions.writing() as session:
+            notifying.look_away(session, account, exposure, away=True, now=NOON + 5 * A_MINUTE)
+            session.commit()
+
+    with ThreadPoolExecutor(1) as pool, sessions.writing() as worker:
+        delivering.hand_out(worker, NOON + 5 * A_MINUTE)
+        tapped = pool.submit(tap)
+        worker.execute(text("SELECT pg_sleep(0.5)"))
+        assert not tapped.done()
+        worker.commit()
+        tapped.result(10)
+    with sessions.reading() as session:
+        waiting = select(func.count()).select_from(Notification).where(Notification.settled_at.is_(None))
+        assert session.scalar(waiting) == 1
+    engine.dispose()

@@ -3,7 +3,9 @@ import os
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -287,3 +289,16 @@ def test_first_starts_at_the_same_moment_agree_on_the_keys(tmp_path: Path):
     answers = {start.communicate(timeout=30)[0] for start in starts}
     assert [start.returncode for start in starts] == [0, 0, 0, 0]
     assert len(answers) == 1
+
+
+def test_so_do_first_starts_that_have_the_same_process_id_and_no_draft_is_left(tmp_path: Path):
+    ready = Barrier(4)
+
+    def start(_number: int) -> tuple[object, ...]:
+        ready.wait(10)
+        made = Settings.from_env({"RUNG_DATA": str(tmp_path / "var")})
+        return made.secret_keys, made.data_keys, made.vapid.private
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(start, range(4)))) == 1
+    assert not [path for path in (tmp_path / "var").iterdir() if path.name.startswith(".")]

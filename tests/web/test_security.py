@@ -360,6 +360,7 @@ def test_an_unexpected_error_is_logged_without_what_somebody_wrote(
         ("203.0.113.7", "203.0.113.7"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("::1", "::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
         ("fe80::1%eth0", "fe80::/64"),
         ("unknown", "unknown"),
     ],
