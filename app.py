@@ -45,7 +45,9 @@ def main() -> int:
     worker.start()
     jobs.sweep()
     print(_welcome(settings), flush=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Ctrl-C as well: a shell that started this in the background made it ignore that.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, signal.default_int_handler)
     server.run()
     server.close()
     worker.stop(graceful=True)

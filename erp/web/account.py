@@ -198,13 +198,14 @@ def zone() -> Any:
 @limited_place
 def password() -> Any:
     """Set a new password; stay signed in here, sign out everywhere else."""
+    account = _account()
     here = uuid.UUID(session["device"]) if "device" in session else None
     try:
-        accounts.change_password(db(), _account(), request.form, here=here)
+        accounts.change_password(db(), account, request.form, here=here)
     except Invalid as error:
         return _account_page("account/_password_form.html", error)
     db().commit()
-    _enter(_account())
+    _enter(account)
     return see_other(url_for("account.account", saved=1))
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, url_for
@@ -134,16 +134,14 @@ def _page(
         supporters=state.phase in ("before", "running") and has_supporters(db(), me().id),
         late=bool(view and view.finished_at and now() - view.finished_at > FORGOTTEN_AFTER),
         asked=request.args.get("minutes", type=int),
-        **(_after(found) if view and view.phase == "done" else {}),
+        **(_after(view.local_date) if view and view.local_date and view.phase == "done" else {}),
     )
 
 
-def _after(found: Exposure | None) -> dict[str, Any]:
+def _after(day: date) -> dict[str, Any]:
     """What the summary shows beside the exposure: its day and the streak."""
-    if found is None or found.local_date is None:
-        return {}
-    loaded = practice_of(db(), me().id, today(), found.local_date, found.local_date)
-    return {"day": loaded.between(found.local_date, found.local_date)[0], "totals": loaded.totals()}
+    loaded = practice_of(db(), me().id, today(), day, day)
+    return {"day": loaded.between(day, day)[0], "totals": loaded.totals()}
 
 
 def _record(
@@ -207,7 +205,7 @@ def summary(exposure_id: uuid.UUID) -> str:
     if found.local_date is None or found.step_id is None:
         raise NotFound
     step = db().get_one(Step, found.step_id)
-    return render_template("exposure/_summary.html", exposure=view_of(found, step.title), **_after(found))
+    return render_template("exposure/_summary.html", exposure=view_of(found, step.title), **_after(found.local_date))
 
 
 @blueprint.post("/events")

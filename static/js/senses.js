@@ -17,7 +17,7 @@ export function allowSound() {
   }
 }
 
-export function chime() {
+function chime() {
   if (context?.state !== "running") return;
   note(587.33, 0);
   note(880, 0.28);
@@ -36,7 +36,7 @@ function note(frequency, delay) {
   tone.stop(at + 1.7);
 }
 
-export function buzz() {
+function buzz() {
   navigator.vibrate?.([140, 90, 140]);
 }
 
