@@ -51,8 +51,8 @@ export function dueCheckIn({ elapsed, planned, checked }, every, ends) {
 
 /**
  * What the end of an exposure asks for: "" (nothing yet), "finish" (it finishes at its planned end by itself) or "ask"
- * (it was left open, or paused, so long that only the person knows). `returned`: somebody looks again after a while; `alive`: when
- * they said that they were still at it.
+ * (it was left open, or paused, so long that only the person knows). `returned`: somebody looks again after a while;
+ * `alive`: when they said that they were still at it.
  */
 export function dueEnd({ phase, paused, ends, last, started }, now, returned, alive = 0) {
   if (phase !== "running") return "";
