@@ -179,7 +179,7 @@ def test_an_answer_counts_even_when_the_page_is_about_to_ask_again(signed_in: Pa
     # The click closes the dialog at once; that it was closed is told a little later.
     signed_in.evaluate(
         """() => {
-          document.querySelector("[data-part=stay] [value=stayed]").click();
+          document.querySelector("[data-part=ask-end] [value=stayed]").click();
           document.querySelector("practice-page").askStay();
         }"""
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import posixpath
 import re
 import shutil
 import tempfile
@@ -17,6 +18,8 @@ import rjsmin
 from flask import Flask, current_app
 from whitenoise import WhiteNoise
 from whitenoise.compress import Compressor
+
+from erp.web.edge.joining import JOINED, join
 
 YEAR = 31_536_000
 KEPT = 3
@@ -67,11 +70,22 @@ def _files(source: Path) -> list[Path]:
 
 
 def _version(source: Path, bundle: Sequence[str]) -> str:
-    digest = hashlib.sha256("\0".join(bundle).encode())
+    digest = hashlib.sha256("\0".join([*bundle, json.dumps(JOINED)]).encode())
     for path in _files(source):
         digest.update(str(path.relative_to(source)).encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:12]
+
+
+def _join(tree: Path) -> None:
+    """Make one file of each script that has parts; the parts are not served by themselves."""
+    read = lambda path: (tree / path).read_text("utf-8")  # noqa: E731
+    joined = {entry: join(entry, parts, read) for entry, parts in JOINED.items() if (tree / entry).exists()}
+    for entry, text in joined.items():
+        (tree / entry).write_text(text, "utf-8")
+        for part in JOINED[entry]:
+            if posixpath.dirname(part) == posixpath.dirname(entry):
+                (tree / part).unlink()
 
 
 def _minify(tree: Path) -> None:
@@ -97,6 +111,7 @@ def _build(source: Path, target: Path, bundle: Sequence[str]) -> None:
     try:
         shutil.copytree(source, draft, dirs_exist_ok=True)
         os.utime(draft)
+        _join(draft)
         _minify(draft)
         texts = {path: (draft / path).read_text("utf-8") for path in bundle}
         (draft / BUNDLE).write_text(json.dumps(texts, ensure_ascii=False, separators=(",", ":")), "utf-8")

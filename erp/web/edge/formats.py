@@ -18,6 +18,8 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from markupsafe import Markup
 
+from erp.web.edge.curve import drawn
+
 DEFAULT_LOCALE = "en_GB"
 
 
@@ -47,6 +49,7 @@ def install(app: Flask) -> None:
     app.context_processor(_language)
     for function in (
         minutes, hours, daylong, daymedium, monthname, monthyear, weekdaymini, weekdaylong, clock, number,
+        drawn,
     ):  # fmt: skip
         app.add_template_filter(function)
 

@@ -23,8 +23,6 @@ SHELL = (
     "js/shell/app.js",
     "js/lib/device-clock.js",
     "js/outbox/outbox.js",
-    "js/shell/error-notice.js",
-    "vendor/idb@8.0.4/umd.js",
     "vendor/htmx@4.0.1/htmx.min.js",
 )
 # What it takes on top to practise at once, wherever the person stands, and what the kept pages need.
@@ -41,12 +39,15 @@ BUNDLE = (
     "js/exposure/signals.js",
     "js/exposure/curve.js",
     "js/exposure/draft.js",
+    "js/lib/format.js",
+    "js/lib/store.js",
     "js/lib/uuid7.js",
     "js/shell/slider.js",
     "js/support/cheers.js",
     "js/exposure/offline.js",
     "js/exposure/other-running.js",
     "js/exposure/ask-end.js",
+    "js/account/zone-notice.js",
 )
 
 

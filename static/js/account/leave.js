@@ -1,10 +1,10 @@
 // Leaving: what is left on a phone on which nobody is signed in, and the question before the sign-out while something
 // waits to be sent. The account's page loads this, and every page of nobody.
 
+import { DEVICE, KEPT_PAGES, NOBODY, ZONES } from "../lib/store.js";
 import { flush, put, waiting } from "../outbox/outbox.js";
 
-const KEPT = "rung-kept"; // what the pages for offline use are kept under
-const NOT_PRIVATE = ["rung-device", "rung-zones"];
+const NOT_PRIVATE = [DEVICE, ZONES];
 
 /** Take away what somebody could read: kept pages, drafts, what runs. What waits to be sent stays, locked. */
 export async function forget() {
@@ -19,8 +19,8 @@ export async function forget() {
   }
   if (!window.caches) return;
   // What it is just fetching must not come after.
-  navigator.serviceWorker?.controller?.postMessage({ type: "keep", account: "nobody" });
-  for (const name of await caches.keys()) if (name.startsWith(KEPT)) await caches.delete(name);
+  navigator.serviceWorker?.controller?.postMessage({ type: "keep", account: NOBODY });
+  for (const name of await caches.keys()) if (name.startsWith(KEPT_PAGES)) await caches.delete(name);
 }
 
 let dialog = null;
@@ -66,7 +66,7 @@ function ask(count) {
 
 /** Whether the form goes. Where the server does not answer nobody can be signed out, and nothing is taken away. */
 async function mayGo() {
-  const notice = document.getElementById("trouble");
+  const notice = document.getElementById("error-notice");
   notice.hidden = true;
   try {
     dialog ??= await open();
@@ -82,13 +82,17 @@ async function mayGo() {
 let asking = false;
 
 // On the window, so that it comes before everybody else who has something to do at the sign-out.
-addEventListener("submit", async (event) => {
-  const form = event.target;
-  if (!/\/sign-out[a-z-]*$/.test(form.action) || form.dataset.leaves) return;
-  event.preventDefault();
-  event.stopImmediatePropagation();
-  if (asking) return;
-  asking = true;
-  if (await mayGo()) await go(form);
-  asking = false;
-}, true);
+addEventListener(
+  "submit",
+  async (event) => {
+    const form = event.target;
+    if (!/\/sign-out[a-z-]*$/.test(form.action) || form.dataset.leaves) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (asking) return;
+    asking = true;
+    if (await mayGo()) await go(form);
+    asking = false;
+  },
+  true,
+);

@@ -1,18 +1,14 @@
 // "Until when did you stay?": asked when a practice was left open, and for whoever stopped earlier than it says.
 
+import { minutes, timeOfDay } from "../lib/format.js";
 import { slide } from "./draft.js";
 import { fold } from "./fold.js";
-import { minutes } from "./timer.js";
 
 const MINUTE = 60_000;
 const LONGEST = 12 * 60 * MINUTE; // after that nobody stayed by intention
 
 /** The moment as people say it; with its day when that is not today. */
-function spoken(time, now) {
-  const today = new Date(time).toDateString() === new Date(now).toDateString();
-  const words = { hour: "numeric", minute: "2-digit", weekday: today ? undefined : "long" };
-  return new Date(time).toLocaleString(document.documentElement.lang, words);
-}
+const spoken = (time, now) => timeOfDay(time, { weekday: "long" }, undefined, now);
 
 /** Within which it can have ended, and what speaks for when: all in ms. */
 function boundsOf(events, state, now) {
@@ -45,7 +41,10 @@ export function ask(dialog, events, now) {
   dialog.querySelector("[data-still]").hidden = !left || (state.started.stopping_rule === "time" && !state.paused);
   dialog.querySelector("[data-leave]").hidden = left;
   told.textContent = left ? told.dataset.left : told.dataset.earlier;
-  for (const [name, time] of [["life", life], ["planned", planned]]) {
+  for (const [name, time] of [
+    ["life", life],
+    ["planned", planned],
+  ]) {
     const [radio] = form.querySelectorAll(`[value=${name}]`);
     const text = radio.nextElementSibling;
     text.dataset.text ??= text.textContent;

@@ -1,9 +1,11 @@
 // What this phone keeps beside the outbox: what was typed, in this tab only, until it has been stored as an event; and
 // which exposure runs. All of it may be refused by the browser, and nothing here stops the page then.
 
-const PREFIX = "rung-draft:";
-const RUNNING = "rung-running";
-const KEPT = 12 * 3_600_000;
+import { DRAFT, load, RUNNING, save } from "../lib/store.js";
+
+const KEEP_DRAFTS_FOR = 12 * 3_600_000; // ms
+const tab = () => sessionStorage;
+const phone = () => localStorage;
 
 export class Draft {
   saved = 0; // when, in ms
@@ -19,26 +21,23 @@ export class Draft {
 
   /** Whose draft this is; nothing is kept while that is not known. */
   set key(key) {
-    this.#key = key && PREFIX + key;
+    this.#key = key && DRAFT + key;
   }
 
   save() {
     if (!this.#key || this.#restoring) return;
     this.saved = Date.now();
-    const kept = ([name]) => (this.only ? this.only.includes(name) : this.form.elements[name].type !== "hidden");
+    const kept = ([name, _value]) =>
+      this.only ? this.only.includes(name) : this.form.elements[name].type !== "hidden";
     const fields = [...new FormData(this.form)].filter(kept);
-    try {
-      sessionStorage.setItem(this.#key, JSON.stringify({ saved: this.saved, fields }));
-    } catch {
-      // Full or forbidden: the text is still in its field.
-    }
+    save(tab, this.#key, { saved: this.saved, fields });
   }
 
   /** Put the fields back. */
   restore() {
     if (!this.#key) return;
-    const { saved = 0, fields = [] } = stored(() => sessionStorage, this.#key) ?? {};
-    if (Date.now() - saved > KEPT) return;
+    const { saved = 0, fields = [] } = load(tab, this.#key) ?? {};
+    if (Date.now() - saved > KEEP_DRAFTS_FOR) return;
     this.saved = saved;
     this.#restoring = true;
     for (const [name, value] of fields) this.#put(this.form.elements[name], value);
@@ -53,35 +52,19 @@ export class Draft {
   }
 
   forget() {
-    if (!this.#key) return;
-    try {
-      sessionStorage.removeItem(this.#key);
-    } catch {
-      // Then nothing was kept either.
-    }
+    if (this.#key) save(tab, this.#key, null);
   }
 }
 
 /** Which exposure runs on this phone: ids, and whether it was started here. */
 export function recall() {
-  return stored(() => localStorage, RUNNING);
+  return load(phone, RUNNING);
 }
 
+/** From now on this one runs here, or no longer. */
 export function remember(running, known) {
-  try {
-    if (running) localStorage.setItem(RUNNING, JSON.stringify(known));
-    else if (recall()?.id === known.id) localStorage.removeItem(RUNNING);
-  } catch {
-    // Today's page knows it from the server.
-  }
-}
-
-function stored(storage, key) {
-  try {
-    return JSON.parse(storage().getItem(key));
-  } catch {
-    return null;
-  }
+  if (running) save(phone, RUNNING, known);
+  else if (recall()?.id === known.id) save(phone, RUNNING, null);
 }
 
 /** A form's own data; numbers as numbers, empty fields left out. */
@@ -102,11 +85,14 @@ export function slide(form, name, value) {
   form.elements[name].dispatchEvent(new Event("input", { bubbles: true }));
 }
 
-// One that was made before its exposure was known is nobody's.
-try {
-  for (const key of Object.keys(sessionStorage)) {
-    if (key.startsWith(PREFIX) && key.endsWith(":undefined")) sessionStorage.removeItem(key);
+/** What was typed in this tab under another account goes, and what was typed before its exposure was known. */
+export function dropDraftsOfOthers(account) {
+  try {
+    for (const key of Object.keys(sessionStorage)) {
+      const own = key.startsWith(`${DRAFT}${account}:`) && !key.endsWith(":undefined");
+      if (key.startsWith(DRAFT) && !own) sessionStorage.removeItem(key);
+    }
+  } catch {
+    // No storage, no drafts.
   }
-} catch {
-  // No storage, no such draft.
 }

@@ -1,96 +1,185 @@
-// What the events of one exposure come to. The same fold as erp/domain/exposure.py; both are held to
-// tests/unit/fold_vectors.json. Pure: no clock, no page. Times in and out are milliseconds.
+// What the events of one exposure come to. The same fold as erp/domain/exposure/fold.py; both are held to
+// tests/unit/exposure/fold_vectors.json. Pure: no clock, no page. Times in and out are milliseconds.
 
-const inOrder = (a, b) => a.time - b.time || (a.id < b.id ? -1 : 1);
+/** @typedef {import("../lib/device-clock.js").Clock} Clock */
 
-/** Fold `events` ({id, kind, at, …}, in any order, repeats allowed); `now` in ms, or null for the last event. */
+/**
+ * One thing that happened in an exposure, as the phone keeps it and the server takes it. `at` is ISO, by `clock` where
+ * there is one. What else it says hangs on its kind.
+ * @typedef {{
+ *   id: string, kind: string, at: string, exposure?: string, clock?: Clock, time?: number,
+ *   step?: string, planned_minutes?: number, check_in_minutes?: number, stopping_rule?: string,
+ *   expected_suds?: number | null, prediction?: string, suds?: number | null, minutes?: number,
+ *   outcome?: string | null, learning?: string | null, note?: string | null,
+ * }} PracticeEvent
+ */
+
+/** @typedef {PracticeEvent & {time: number}} Timed */
+
+/**
+ * What an exposure has come to. `planned` and `seconds` are seconds, `elapsed` and every moment are ms; `curve` holds
+ * pairs of second and SUDS; `checked` is the second of the last check-in.
+ * @typedef {{
+ *   phase: "before" | "running" | "after" | "done", started: Timed | null, paused: boolean,
+ *   finished: number | null, ends: number | null, last: number | null,
+ *   seconds: number, elapsed: number, planned: number, curve: [number, number][],
+ *   resisted: number, rituals: number, peak: number | null, suds: number | null, checked: number | null,
+ *   noted: {suds?: number, outcome?: string, learning?: string, note?: string},
+ * }} State
+ */
+
+/** The time that counts: everything between the start and the finish but the pauses. */
+class Counting {
+  /** @type {[number, number][]} */
+  spans = [];
+  counted = 0;
+
+  /** @param {number} start */
+  constructor(start) {
+    /** When the counting began again; null while it stands still. @type {number | null} */
+    this.since = start;
+  }
+
+  /** @param {number} time */
+  stop(time) {
+    if (this.since === null) return;
+    this.spans.push([this.since, time]);
+    this.counted += time - this.since;
+    this.since = null;
+  }
+
+  /** @param {number} time */
+  goOn(time) {
+    this.since ??= time;
+  }
+
+  /** @param {number} time */
+  elapsed(time) {
+    return this.counted + (this.since === null ? 0 : time - this.since);
+  }
+
+  /** @param {number} time */
+  second(time) {
+    return Math.floor(this.elapsed(time) / 1000);
+  }
+
+  /**
+   * The moment at which the counted time reaches `planned` ms, or null while it cannot.
+   * @param {number} planned
+   */
+  end(planned) {
+    let left = planned;
+    for (const [from, to] of this.spans) {
+      if (to - from >= left) return from + left;
+      left -= to - from;
+    }
+    return this.since === null ? null : this.since + left;
+  }
+}
+
+/** What each kind does, in the order of time. @type {{[kind: string]: (state: State, count: Counting, event: Timed) => void}} */
+const KINDS = {
+  checked_in(state, count, { time, suds }) {
+    state.checked = count.second(time);
+    state.curve.push([state.checked, suds ?? 0]);
+  },
+  resisted(state) {
+    state.resisted += 1;
+  },
+  ritual(state) {
+    state.rituals += 1;
+  },
+  paused(_state, count, { time }) {
+    count.stop(time);
+  },
+  resumed: takeBack,
+  extended(state, count, event) {
+    state.planned += (event.minutes ?? 0) * 60;
+    if (state.finished !== null) takeBack(state, count, event);
+  },
+  finished(state, count, { time }) {
+    count.stop(time);
+    state.finished ??= time;
+  },
+  noted(state, _count, event) {
+    state.phase = "done";
+    for (const key of /** @type {const} */ (["suds", "outcome", "learning", "note"])) {
+      if (event[key] != null && event[key] !== "") Object.assign(state.noted, { [key]: event[key] });
+    }
+  },
+};
+
+/** More time after the finish takes the finish back, unless it was noted already. @type {(typeof KINDS)[string]} */
+function takeBack(state, count, { time }) {
+  if (state.phase === "done") return;
+  state.finished = null;
+  count.goOn(time);
+}
+
+/** @returns {State} */
+const nothing = () => ({
+  phase: "before",
+  started: null,
+  paused: false,
+  finished: null,
+  ends: null,
+  last: null,
+  seconds: 0,
+  elapsed: 0,
+  planned: 0,
+  curve: [],
+  resisted: 0,
+  rituals: 0,
+  peak: null,
+  suds: null,
+  checked: null,
+  noted: {},
+});
+
+/**
+ * Fold events to what they come to.
+ * @param {PracticeEvent[]} events in any order, repeats allowed
+ * @param {number | null} [now] in ms, or null for the last event
+ * @returns {State}
+ */
 export function fold(events, now = null) {
-  const state = {
-    phase: "before", started: null, paused: false, finished: null, ends: null, last: null,
-    seconds: 0, planned: 0, curve: [], resisted: 0, rituals: 0, peak: null, suds: null, checked: null, noted: {},
-  };
-  const unique = [...new Map(events.map((event) => [event.id, event])).values()];
-  const sorted = unique.map((event) => ({ ...event, time: Date.parse(event.at) })).sort(inOrder);
+  const state = nothing();
+  const sorted = inOrder(events);
   const first = sorted.find((event) => event.kind === "started");
   if (!first) return state;
 
-  const start = first.time;
-  const spans = [];
-  let since = start; // when the counting began again; null while it stands still
-  let counted = 0;
-  let noted = false;
-  const stop = (time) => {
-    if (since === null) return;
-    spans.push([since, time]);
-    counted += time - since;
-    since = null;
-  };
-  const elapsed = (time) => counted + (since === null ? 0 : time - since);
-  const second = (time) => Math.floor(elapsed(time) / 1000);
-
+  const count = new Counting(first.time);
   state.started = first;
-  state.planned = first.planned_minutes * 60;
-  state.last = start;
+  state.planned = (first.planned_minutes ?? 0) * 60;
   if (first.expected_suds != null) state.curve.push([0, first.expected_suds]);
-
+  let last = first.time;
   for (const event of sorted) {
-    const time = Math.max(event.time, start);
-    state.last = time;
-    switch (event.kind) {
-      case "checked_in":
-        state.checked = second(time);
-        state.curve.push([state.checked, event.suds]);
-        break;
-      case "resisted":
-        state.resisted += 1;
-        break;
-      case "ritual":
-        state.rituals += 1;
-        break;
-      case "paused":
-        stop(time);
-        break;
-      case "extended":
-        state.planned += event.minutes * 60;
-        if (state.finished === null) break;
-      // falls through: more time after the finish takes the finish back, unless it was noted already
-      case "resumed":
-        if (noted) break;
-        state.finished = null;
-        since ??= time;
-        break;
-      case "finished":
-        stop(time);
-        state.finished ??= time;
-        break;
-      case "noted":
-        noted = true;
-        for (const key of ["suds", "outcome", "learning", "note"]) {
-          if (event[key] != null && event[key] !== "") state.noted[key] = event[key];
-        }
-    }
+    last = Math.max(event.time, first.time);
+    KINDS[event.kind]?.(state, count, { ...event, time: last });
   }
+  state.last = last;
 
-  const until = Math.max(now ?? start, state.last);
-  state.seconds = second(until);
-  state.elapsed = elapsed(until);
-  state.ends = plannedEnd(spans, since, state.planned * 1000);
-  state.paused = since === null && state.finished === null;
-  state.phase = state.finished === null ? "running" : noted ? "done" : "after";
-  if (state.noted.suds != null) state.curve.push([second(state.last), state.noted.suds]);
+  const until = Math.max(now ?? first.time, last);
+  state.seconds = count.second(until);
+  state.elapsed = count.elapsed(until);
+  state.ends = count.end(state.planned * 1000);
+  state.paused = count.since === null && state.finished === null;
+  state.phase = state.finished === null ? "running" : state.phase === "done" ? "done" : "after";
+  if (state.noted.suds != null) state.curve.push([count.second(last), state.noted.suds]);
   if (state.curve.length) {
     state.peak = Math.max(...state.curve.map((point) => point[1]));
-    state.suds = state.curve.at(-1)[1];
+    state.suds = state.curve[state.curve.length - 1][1];
   }
   return state;
 }
 
-/** The moment at which the counted time reaches `planned` ms, or null while it cannot. */
-function plannedEnd(spans, since, planned) {
-  let left = planned;
-  for (const [from, to] of spans) {
-    if (to - from >= left) return from + left;
-    left -= to - from;
-  }
-  return since === null ? null : since + left;
+/**
+ * Each event once, by time and then by id.
+ * @param {PracticeEvent[]} events
+ * @returns {Timed[]}
+ */
+function inOrder(events) {
+  const unique = [...new Map(events.map((event) => [event.id, event])).values()];
+  const timed = unique.map((event) => ({ ...event, time: Date.parse(event.at) }));
+  return timed.sort((a, b) => a.time - b.time || (a.id < b.id ? -1 : 1));
 }

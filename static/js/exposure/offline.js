@@ -2,6 +2,7 @@
 // into the page that was kept without one (erp/web/exposure.py, ANY_STEP); and what happens in the exposure is kept
 // beside the kept pages, for whoever opens it again without the network. js/worker/worker.js serves both.
 
+import { KEPT_PAGES } from "../lib/store.js";
 import { outbox } from "../outbox/outbox.js";
 
 const page = document.querySelector("practice-page");
@@ -33,20 +34,22 @@ function offerMinutes(chips, { planned_minutes: planned, plan_minutes: plan, min
   const chosen = asked >= 1 && asked <= 240 ? asked : planned;
   const offered = new Set([chosen === 2 ? 2 : 5, 5, 10, 20, planned, chosen, plan ?? chosen]);
   const [chip] = chips.children;
-  const made = [...offered].sort((a, b) => a - b).map((minutes) => {
-    const one = chip.cloneNode(true);
-    const [input, text] = one.children;
-    text.textContent = input.value = minutes;
-    input.defaultChecked = minutes === chosen;
-    return one;
-  });
+  const made = [...offered]
+    .sort((a, b) => a - b)
+    .map((minutes) => {
+      const one = chip.cloneNode(true);
+      const [input, text] = one.children;
+      text.textContent = input.value = minutes;
+      input.defaultChecked = minutes === chosen;
+      return one;
+    });
   chips.replaceChildren(...made);
 }
 
 /** Only where this account's pages are kept: what was taken away with a sign-out does not begin anew. */
 async function keep() {
   const { exposure, events } = page;
-  const cacheName = `rung-kept-${account}`;
+  const cacheName = KEPT_PAGES + account;
   if (!exposure || !events.size || !(await caches.has(cacheName))) return;
   const headers = { "Content-Type": "application/json", "Rung-Kept": new Date().toISOString() };
   const body = JSON.stringify({ events: [...events.values()] });
@@ -58,5 +61,8 @@ if (window.caches) {
   const later = () => setTimeout(() => keep().catch(() => {}));
   document.addEventListener("practice-phase", later);
   outbox.addEventListener("change", later); // with each tap, whichever page sends it
-  customElements.whenDefined("practice-page").then(() => page.opened).then(later);
+  customElements
+    .whenDefined("practice-page")
+    .then(() => page.opened)
+    .then(later);
 }

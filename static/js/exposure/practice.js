@@ -1,21 +1,22 @@
 // <practice-page>: before, running, after and summary of one exposure on one page. Every tap is an event: kept in
 // memory and in the outbox, folded, shown. Nothing here waits for the network.
 
-import { Cheers, pushed } from "../support/cheers.js";
 import { clockNow, onto } from "../lib/device-clock.js";
-import { dot, drawCurve } from "./curve.js";
-import { Draft, read, recall, remember, slide } from "./draft.js";
-import { offerOther, showOther } from "./other-running.js";
-import { fold } from "./fold.js";
-import { flush, outbox, put, waiting } from "../outbox/outbox.js";
-import { cheersOf, eventsOf, learnFrom, Record } from "./record.js";
-import { allowSound, keepAwake, Voice } from "./signals.js";
-import { ask } from "./ask-end.js";
-import { clock, dueCheckIn, dueEnd, FORGOTTEN, minutes, Timer } from "./timer.js";
+import { minutes } from "../lib/format.js";
 import { uuid7 } from "../lib/uuid7.js";
+import { flush, outbox, put, waiting } from "../outbox/outbox.js";
+import { Cheers, pushed } from "../support/cheers.js";
+import { fetchSummary, prepareNote, summarise } from "./after.js";
+import { Draft, read, recall, remember, slide } from "./draft.js";
+import { askEnd, finish } from "./ending.js";
+import { fold } from "./fold.js";
+import { offerOther, showOther } from "./other-running.js";
+import { cheersOf, eventsOf, learnFrom, Record } from "./record.js";
+import { run } from "./running.js";
+import { allowSound, keepAwake, Voice } from "./signals.js";
+import { dueEnd, FORGOTTEN, Timer } from "./timer.js";
 
 const SHAKE = 300; // ms within which a second tap on the same button is the same tap
-const ASKING = 4_000; // ms that the end waits for the record
 const TYPED = ["prediction", "likelihood", "response"];
 const account = document.documentElement.dataset.account;
 
@@ -51,7 +52,7 @@ class PracticePage extends HTMLElement {
     this.look(true);
     this.dataset.ready = "";
     this.away();
-    if (this.dataset.phase === "before") offerOther(this.parts.elsewhere, this.dataset.exposures, account);
+    if (this.dataset.phase === "before") offerOther(this.parts["other-running"], this.dataset.exposures, account);
   }
 
   /** What this device has not sent yet belongs to the exposure as well. */
@@ -79,7 +80,7 @@ class PracticePage extends HTMLElement {
       this.away();
       if (!document.hidden && /running|after/.test(this.dataset.phase)) this.record.ask();
     };
-    this.querySelector("[data-earlier]").addEventListener("click", () => this.askStay());
+    this.querySelector("[data-earlier]").addEventListener("click", () => askEnd(this));
     this.cheers.listen(() => this.record.ask());
     document.addEventListener("visibilitychange", back);
     addEventListener("pageshow", ({ persisted }) => persisted && back());
@@ -144,7 +145,7 @@ class PracticePage extends HTMLElement {
       this.emit(kind, { suds: data.rating });
       this.voice.say(this.dataset.sayNoted.replace("{suds}", data.rating));
     } else if (kind === "finished" && dueEnd(this.state, Date.now()) === "ask") {
-      this.askStay();
+      askEnd(this);
     } else {
       this.emit(kind, data);
       if (part) this.voice.say(part.textContent);
@@ -181,61 +182,24 @@ class PracticePage extends HTMLElement {
       this.parts.refused.hidden = false;
     }
     this.look();
-    if (other && other !== this.exposure) showOther(this.parts.elsewhere, this.dataset.exposures, other);
+    if (other && other !== this.exposure) showOther(this.parts["other-running"], this.dataset.exposures, other);
     if (document.hidden) this.away(); // the server knew nothing of the exposure when it was told before
-    if (this.dataset.phase === "done") this.fetchSummary();
+    if (this.dataset.phase === "done") fetchSummary(this);
   }
 
   /** Fold, show, finish what has come to its end. `returned`: the page was away and somebody looks again. */
   look(returned = false) {
     const now = Date.now();
-    const state = (this.state = fold(this.told, now));
+    const state = fold(this.told, now);
+    this.state = state;
     this.enter(state);
-    if (state.phase === "running") this.run(state);
+    if (state.phase === "running") run(this, state);
     const { phase } = state;
-    if (dueEnd(state, now, returned, this.alive)) this.finish(returned);
-    else if (phase !== this.known || (phase === "running" && !dueEnd(state, now, true))) this.parts.stay.close();
+    if (dueEnd(state, now, returned, this.alive)) finish(this, returned);
+    else if (phase !== this.known || (phase === "running" && !dueEnd(state, now, true))) this.parts["ask-end"].close();
     if (phase === this.known) return;
     this.known = phase;
     remember(phase === "running", { account, id: this.exposure, step: this.step, own: this.own });
-  }
-
-  /**
-   * Finish by itself, unless another device gave it more time or a pause: the server is asked first. Without an answer
-   * only the device that started it knows enough.
-   */
-  async finish(returned) {
-    if (this.asking || Math.abs(Date.now() - this.asked) < ASKING) return; // clocks go back, too
-    this.asking = true;
-    await this.opened;
-    const sure = (await this.record.ask(ASKING)) || this.own;
-    this.asking = false;
-    this.asked = Date.now();
-    const state = fold(this.told, this.asked);
-    const due = dueEnd(state, this.asked, returned, this.alive);
-    if (due === "finish") this.ring(state);
-    if (sure && due === "finish") this.end(state.ends);
-    if (sure && due === "ask") this.askStay();
-  }
-
-  /** Left open, or stopped before the page noticed: the person says until when they stayed. */
-  async askStay() {
-    const answer = await ask(this.parts.stay, this.told, Date.now());
-    if (answer === "still") this.alive = Date.now();
-    else if (answer) this.end(answer);
-  }
-
-  /** A time that was reckoned from the start is by its clock: what is learnt of that one later moves both. */
-  end(at) {
-    const began = this.events.get(this.state.started.id);
-    this.emit("finished", {}, at, began.at === this.state.started.at ? began.clock : undefined);
-  }
-
-  /** The planned time is over: said once. */
-  ring({ ends }) {
-    if (this.rang === ends) return;
-    this.rang = ends;
-    this.voice.signal(this.dataset.sayEnd, Date.now() - ends);
   }
 
   /** Move to the section of the state's phase, once. */
@@ -245,101 +209,15 @@ class PracticePage extends HTMLElement {
     keepAwake(phase === "running" && !state.paused);
     this.record.poll(phase === "running" ? this.cheers.pause : 0);
     if (phase !== "running") this.timer.stop();
-    if (phase === "after" && this.about !== state.finished) this.prepareNote(state);
+    if (phase === "after" && this.about !== state.finished) prepareNote(this, state);
     const late = phase === "after" && Date.now() - state.finished > FORGOTTEN;
     this.toggleAttribute("data-late", late);
     if (phase === was) return;
-    if (phase === "done") this.summarise(state);
+    if (phase === "done") summarise(this, state);
     this.dataset.phase = phase;
     document.dispatchEvent(new Event("practice-phase"));
     scrollTo(0, 0);
     if ("ready" in this.dataset) this.querySelector(`[data-section="${phase}"] h1`).focus();
-  }
-
-  run(state) {
-    const { stopping_rule: rule, check_in_minutes: every } = state.started;
-    const byTime = rule === "time"; // then it finishes there: no time past the end is shown
-    const left = byTime ? Math.max(state.planned - state.seconds, 0) : state.planned - state.seconds;
-    const due = dueCheckIn(state, every * 60_000, byTime);
-    if (due > this.rung) this.voice.signal(this.dataset.sayCheckIn, state.elapsed - due * every * 60_000);
-    this.over = left <= 0 && !byTime;
-    if (this.over) this.ring(state);
-    this.rung = Math.max(due, this.rung);
-    this.voice.sayMinutes(left);
-    this.cheers.look();
-    this.turn(state.paused);
-    this.toggleAttribute("data-due", due > 0);
-    this.draw(state, left, due);
-    this.timer.set(state, every * 60_000);
-  }
-
-  /** Into a pause or out of it. The button that was tapped goes; the focus goes on to the one in its place. */
-  turn(paused) {
-    if (paused === this.hasAttribute("data-paused")) return;
-    const held = document.activeElement.closest(".when-paused, .when-counting");
-    this.toggleAttribute("data-paused", paused);
-    this.voice.say(paused ? this.dataset.textPaused : this.dataset.sayOn);
-    if (held) this.form(paused ? "resumed" : "paused").querySelector("button").focus();
-  }
-
-  draw(state, left, due) {
-    const { parts, dataset, over } = this;
-    parts.time.textContent = over ? `+${clock(-left)}` : clock(left);
-    parts.time.toggleAttribute("data-long", parts.time.textContent.length > 5);
-    parts.of.textContent = (over ? dataset.textOver : dataset.textOf).replace("{time}", minutes(state.planned));
-    parts.arc.setAttribute("stroke-dashoffset", Math.max(1 - state.elapsed / 1_000 / state.planned, 0));
-    for (const [kind, count] of [["resisted", state.resisted], ["ritual", state.rituals]]) {
-      parts[kind].textContent = parts[kind].dataset.name + (count ? `\u00a0·\u00a0${count}` : "");
-    }
-    const fresh = state.seconds < 120 && state.checked === null && parts.cheer.hidden;
-    let message = fresh ? dataset.textStill : "";
-    if (left <= 0) message = over ? dataset.textEnd : dataset.sayEnd;
-    if (due) message = dataset.sayCheckIn;
-    if (state.paused) message = dataset.textPaused;
-    parts.message.textContent = message;
-
-    const drawn = JSON.stringify([state.curve, state.planned, over && state.seconds]);
-    if (drawn === this.drawn) return;
-    this.drawn = drawn;
-    drawCurve(parts.curve, state, dataset.textCurve);
-    const span = Math.max(state.planned, state.seconds);
-    const made = state.curve.filter(([second]) => second);
-    parts.dots.replaceChildren(...made.map(([second]) => dot(second / span)));
-  }
-
-  prepareNote(state) {
-    this.about = state.finished;
-    const { parts, sheet } = this;
-    // A rating that was being made when the time came to its end is the rating for now.
-    const rating = sheet.open ? read(this.form("checked_in")).rating : state.suds;
-    sheet.close();
-    if (this.drafts.noted.saved < state.finished) slide(this.form("noted"), "suds", rating);
-    const { prediction } = state.started;
-    parts.outcome.hidden = !prediction;
-    parts.quote.textContent = prediction;
-    parts.recap.textContent = this.practised(state) + (state.seconds < 60 ? `. ${parts.recap.dataset.short}` : "");
-    this.toggleAttribute("data-early", state.seconds < state.planned);
-  }
-
-  practised({ seconds }) {
-    const { text, minutes: long, seconds: short } = this.parts.recap.dataset;
-    const time = seconds && seconds < 60 ? short.replace("{n}", seconds) : long.replace("{n}", Math.floor(seconds / 60));
-    return text.replace("{time}", time);
-  }
-
-  /** What the phone knows by itself, until the server's fragment takes its place. */
-  summarise(state) {
-    this.parts["done-minutes"].textContent = this.practised(state);
-    drawCurve(this.parts["done-curve"], { ...state, planned: 0 }, this.dataset.textCurve, true);
-    this.fetchSummary();
-  }
-
-  async fetchSummary() {
-    await this.stored;
-    const basic = this.querySelector("#summary[data-basic]");
-    if (!basic || (await waiting()).some((event) => event.exposure === this.exposure)) return;
-    await htmx.ajax("GET", `${this.url}/summary`, { source: this, target: basic, swap: "outerHTML", select: "#summary" });
-    if (document.activeElement === document.body) this.querySelector("#summary h1")?.focus();
   }
 }
 

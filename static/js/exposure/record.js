@@ -1,16 +1,8 @@
 // The server's record of one exposure: read, brought onto this device's clock, polled while somebody looks.
 
 import { ahead, clockNow, learn } from "../lib/device-clock.js";
+import { kept } from "../lib/store.js";
 import { isJson, waiting } from "../outbox/outbox.js";
-
-/** What js/exposure/offline.js and js/worker/worker.js keep for this account under a path, as a value; null for nothing. */
-export async function kept(account, path) {
-  try {
-    return await (await caches.match(path, { cacheName: `rung-kept-${account}` })).json();
-  } catch {
-    return null;
-  }
-}
 
 /** All events of an exposure that this phone knows without the network: those kept, then those that wait. */
 export async function known(account, id) {
@@ -33,18 +25,22 @@ export function cheersOf(record) {
 
 /** The record that came with the page tells the server's time as well; one that the phone put together does not. */
 export function learnFrom({ now }) {
-  const [navigation] = performance.getEntriesByType("navigation");
+  const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
   if (now && navigation) learn(now, navigation.requestStart, navigation.responseStart);
 }
 
 export class Record {
+  /** @type {string | null} */
   #etag = null;
+  /** @type {number} */
   #timer;
   #pause = 0;
 
   /** `url` is the exposure's; `heard` takes its events and its cheers. */
   constructor(url, account, heard) {
-    Object.assign(this, { url, account, heard });
+    this.url = url;
+    this.account = account;
+    this.heard = heard;
   }
 
   /**

@@ -1,7 +1,7 @@
 // What reaches a person whose eyes are elsewhere: a voice, a soft bell, a short buzz, a screen that stays on.
 // All best effort: a locked phone may stay silent, and a refused wake lock is normal.
 
-import { minutes } from "./timer.js";
+import { minutes } from "../lib/format.js";
 
 const FRESH = 15_000; // ms after which a missed signal is shown, not sounded
 
@@ -83,7 +83,8 @@ export class Voice {
 
   /** `settings`: how the time that is left is said, and whether sound and vibration are wanted. */
   constructor(region, settings) {
-    Object.assign(this, { region, settings });
+    this.region = region;
+    this.settings = settings;
   }
 
   say(text) {

@@ -1,22 +1,38 @@
 // What this device's clock was worth when it stamped something. Some clocks are wrong, and some are put right in
 // mid-exposure: every stamp keeps the clock it is by, and is brought onto the clock of now before it counts or travels.
 
+/**
+ * One of a page's clocks: `page` and `tick` say when it began, `drift` how far it is ahead of the page's own counting,
+ * `skew` how far the server's is ahead of it (null until it was measured) and `rough` how well that is known. All in ms.
+ * @typedef {{page: number, tick: number, drift: number, skew: number | null, rough: number | null}} Clock
+ */
+
 const LEAP = 2_000; // ms between the two clocks of a browser that are no drift any more
 const ROUGH = 10_000; // ms that a measure over a bad network may be wrong
 const page = performance.timeOrigin;
+/** @type {Clock[]} */
 const clocks = []; // of this page, oldest first
 
-/** The clock of now: a new one whenever the device's leapt. `skew` is what to add to it, null until it was measured. */
+/**
+ * The clock of now: a new one whenever the device's leapt.
+ * @returns {Clock}
+ */
 export function clockNow() {
   const tick = performance.now();
   const drift = Date.now() - tick;
   const last = clocks.at(-1);
   if (last && Math.abs(drift - last.drift) <= LEAP) return last;
-  clocks.push({ page, tick: last ? tick : 0, drift, skew: null, rough: null });
-  return clocks.at(-1);
+  const clock = { page, tick: last ? tick : 0, drift, skew: null, rough: null };
+  clocks.push(clock);
+  return clock;
 }
 
-/** The server told its time (ISO) between two moments of performance.now(); the quickest answer tells best. */
+/**
+ * The server told its time between two moments of performance.now(); the quickest answer tells best.
+ * @param {string} told ISO
+ * @param {number} asked
+ * @param {number} [arrived]
+ */
 export function learn(told, asked, arrived = performance.now()) {
   const clock = clockNow();
   const skew = Date.parse(told) - clock.drift - (asked + arrived) / 2;
@@ -27,10 +43,17 @@ export function learn(told, asked, arrived = performance.now()) {
 /** How far the server's clock is ahead of this device's, in ms: 0 while that is too little to tell, or not known. */
 export function ahead() {
   const { skew } = clockNow();
-  return Math.abs(skew) > ROUGH ? skew : 0;
+  return skew !== null && Math.abs(skew) > ROUGH ? skew : 0;
 }
 
-/** The events as if the clock `now` had stamped them all. Those that keep no clock are by it already. */
+/**
+ * The events as if the clock `now` had stamped them all. Those that keep no clock are by it already.
+ * @template {{at: string, clock?: Clock}} E
+ * @param {E[]} events
+ * @param {Clock} [now]
+ * @param {Clock[]} [known] clocks of which something may be known
+ * @returns {E[]}
+ */
 export function onto(events, now = clockNow(), known = clocks) {
   const all = [...events.flatMap(({ clock }) => clock ?? []), ...known].sort((a, b) => a.tick - b.tick);
   return events.map((event) => {
@@ -39,9 +62,15 @@ export function onto(events, now = clockNow(), known = clocks) {
   });
 }
 
+/** @type {(a: Clock, b: Clock) => boolean} */
 const same = (a, b) => a.page === b.page && Math.abs(a.drift - b.drift) <= LEAP;
 
-/** By how much the device's clock was put right between `then` and `now`, in ms. */
+/**
+ * By how much the device's clock was put right between `then` and `now`, in ms.
+ * @param {Clock} then
+ * @param {Clock} now
+ * @param {Clock[]} all
+ */
 function change(then, now, all) {
   if (same(then, now)) return 0;
   const from = all.find((clock) => same(clock, then) && clock.skew !== null) ?? then;
@@ -50,7 +79,11 @@ function change(then, now, all) {
   return path.slice(1).reduce((sum, clock, place) => sum + step(path[place], clock), 0);
 }
 
-/** From one clock to the next. Unmeasured, a leap back was a correction, as no sleep is; one forward was a sleep. */
+/**
+ * From one clock to the next. Unmeasured, a leap back was a correction, as no sleep is; one forward was a sleep.
+ * @param {Clock} a
+ * @param {Clock} b
+ */
 function step(a, b) {
   const leap = a.page === b.page ? b.drift - a.drift : 0;
   if (a.skew === null || b.skew === null) return leap < -LEAP ? leap : 0;

@@ -3,6 +3,7 @@
 let last = 0;
 let counter = 0;
 
+/** A new id; those of one page sort in the order in which they were made. */
 export function uuid7() {
   const now = Date.now();
   if (now > last) {

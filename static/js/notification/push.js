@@ -1,33 +1,21 @@
 // Notifications on this device: the browser's subscription, kept as the server knows it, and the panel that turns it on.
 // Only /notifications and browsers that allow notifications load this.
 
+import { DEVICE, load, save } from "../lib/store.js";
 import { isJson } from "../outbox/outbox.js";
 
-const KEPT = "rung-device"; // what the server knows this browser by; without a secret, as others may use the phone
-const PATIENCE = 10_000;
-const LEAVING = 1_500; // ms that a sign-out waits for it
+const WORKER_TIMEOUT = 10_000; // ms
+const LEAVING_TIMEOUT = 1_500; // ms that a sign-out waits for it
 const { account, push: key } = document.documentElement.dataset;
 const worker = navigator.serviceWorker;
 const able = Boolean(worker && window.PushManager && window.Notification);
 
 class Refused extends Error {}
 
-function recall() {
-  try {
-    return JSON.parse(localStorage.getItem(KEPT)) ?? {};
-  } catch {
-    return {};
-  }
-}
-
-function remember(known) {
-  try {
-    if (known) localStorage.setItem(KEPT, JSON.stringify(known));
-    else localStorage.removeItem(KEPT);
-  } catch {
-    // Then the server is told anew on the next page.
-  }
-}
+const phone = () => localStorage;
+const recall = () => load(phone, DEVICE) ?? {};
+/** Keep what the server knows this browser by; where that fails the server is told anew on the next page. */
+const remember = (known) => save(phone, DEVICE, known);
 
 async function digest(text) {
   const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
@@ -42,10 +30,10 @@ function keyOf({ options }) {
 }
 
 const after = (pause) => new Promise((resolve) => setTimeout(resolve, pause));
-const alone = (task) => (navigator.locks ? navigator.locks.request(KEPT, task) : task());
+const alone = (task) => (navigator.locks ? navigator.locks.request(DEVICE, task) : task());
 
 async function manager() {
-  const registration = await Promise.race([worker.ready, after(PATIENCE)]);
+  const registration = await Promise.race([worker.ready, after(WORKER_TIMEOUT)]);
   if (!registration) throw new Error("no service worker");
   return registration.pushManager;
 }
@@ -114,6 +102,7 @@ async function leave(remove) {
   const known = recall();
   if (known.account) remember({ again: await digest(known.account) });
   const told = async () => {
+    /** @type {RequestInit} */
     const options = { method: "POST", redirect: "manual", keepalive: true };
     if (remove && known.id) await fetch(`/devices/${known.id}/remove`, options);
   };
@@ -124,15 +113,19 @@ async function drop() {
   await (await (await manager()).getSubscription())?.unsubscribe();
 }
 
-document.addEventListener("submit", async (event) => {
-  const form = event.target;
-  if (!/\/sign-out[a-z-]*$/.test(form.action) || !able || Notification.permission !== "granted") return;
-  event.preventDefault();
-  if (form.dataset.leaving) return;
-  form.dataset.leaving = "yes";
-  await Promise.race([leave(true), after(LEAVING)]).catch(() => {});
-  form.submit();
-}, true);
+document.addEventListener(
+  "submit",
+  async (event) => {
+    const form = event.target;
+    if (!/\/sign-out[a-z-]*$/.test(form.action) || !able || Notification.permission !== "granted") return;
+    event.preventDefault();
+    if (form.dataset.leaving) return;
+    form.dataset.leaving = "yes";
+    await Promise.race([leave(true), after(LEAVING_TIMEOUT)]).catch(() => {});
+    form.submit();
+  },
+  true,
+);
 
 // Somebody looks: what was announced is seen.
 const seen = () => document.hidden || navigator.clearAppBadge?.().catch(() => {});

@@ -10,21 +10,33 @@ function turn(rel) {
   month()?.querySelector(`a[rel=${rel}]`)?.click();
 }
 
-document.addEventListener("touchstart", (event) => {
-  const [touch, second] = event.touches;
-  start = !second && touch.target.closest("#month table") ? { x: touch.clientX, y: touch.clientY } : null;
-}, { passive: true });
+document.addEventListener(
+  "touchstart",
+  (event) => {
+    const [touch, second] = event.touches;
+    start = !second && touch.target.closest("#month table") ? { x: touch.clientX, y: touch.clientY } : null;
+  },
+  { passive: true },
+);
 
 document.addEventListener("touchend", (event) => {
   if (!start) return;
   const { clientX, clientY } = event.changedTouches[0];
   const across = clientX - start.x;
-  if (Math.abs(across) > SWIPE && Math.abs(across) > 2 * Math.abs(clientY - start.y)) turn(across < 0 ? "next" : "prev");
+  if (Math.abs(across) > SWIPE && Math.abs(across) > 2 * Math.abs(clientY - start.y))
+    turn(across < 0 ? "next" : "prev");
   start = null;
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.target.matches("input, select, textarea")) return;
+  if (
+    event.altKey ||
+    event.ctrlKey ||
+    event.metaKey ||
+    event.shiftKey ||
+    event.target.matches("input, select, textarea")
+  )
+    return;
   if (event.key === "ArrowLeft") turn("prev");
   if (event.key === "ArrowRight") turn("next");
 });

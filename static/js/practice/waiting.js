@@ -1,11 +1,13 @@
 // What still waits on this phone, on the day to which it belongs: a mark in its cell, and a line below. Today's page and
 // the calendar load this once something waits.
 
-import { onto } from "../lib/device-clock.js";
 import { recall } from "../exposure/draft.js";
 import { fold } from "../exposure/fold.js";
+import { known } from "../exposure/record.js";
+import { onto } from "../lib/device-clock.js";
+import { dateOf, spent, timeOfDay } from "../lib/format.js";
+import { kept } from "../lib/store.js";
 import { outbox, waiting } from "../outbox/outbox.js";
-import { kept, known } from "../exposure/record.js";
 
 const root = document.documentElement;
 const { account, zone: timeZone } = root.dataset;
@@ -35,7 +37,12 @@ async function show() {
   const steps = runs.length ? ((await kept(account, "/kit"))?.steps ?? []) : [];
   const on = runs.filter(({ phase }) => phase === "running");
   fill("on", card, on, steps);
-  fill("unsent", line, runs.filter((run) => !on.includes(run)), steps);
+  fill(
+    "unsent",
+    line,
+    runs.filter((run) => !on.includes(run)),
+    steps,
+  );
   section.hidden = !runs.length;
   // One thing at a time: what invites to start something waits.
   for (const idle of document.querySelectorAll("[data-idle]")) idle.hidden = on.length > 0;
@@ -46,27 +53,29 @@ async function show() {
 function fill(name, template, runs, steps) {
   const [title, place] = section.querySelectorAll(`[data-${name}]`);
   title.hidden = place.hidden = !runs.length;
-  place.replaceChildren(...runs.map((run) => row(template, run, steps.find((step) => step.id === run.started.step))));
+  place.replaceChildren(
+    ...runs.map((run) =>
+      row(
+        template,
+        run,
+        steps.find((step) => step.id === run.started.step),
+      ),
+    ),
+  );
 }
 
 function row(template, { id, phase, seconds, started }, step) {
   const part = template.content.cloneNode(true);
   part.querySelector("a").href += `${id}?step=${started.step}`;
   part.querySelector("b").textContent = step?.title ?? "";
-  const time = seconds < 60 ? textSeconds.replace("{n}", seconds) : textMinutes.replace("{n}", Math.floor(seconds / 60));
+  const time = spent(seconds, { minutes: textMinutes, seconds: textSeconds });
   const text = phase === "running" ? textRunning : textRun.replace("{time}", time);
-  part.querySelector(".second").textContent = text.replace("{start}", clock(started.time));
+  part.querySelector(".second").textContent = text.replace("{start}", timeOfDay(started.time, undefined, timeZone));
   return part;
 }
 
-function clock(time) {
-  const today = dayOf({ started: { time } }) === dayOf({ started: { time: Date.now() } });
-  const day = today ? {} : { weekday: "short", day: "numeric", month: "short" };
-  return new Date(time).toLocaleString(root.lang, { ...day, hour: "numeric", minute: "2-digit", timeZone });
-}
-
 /** The date on which it started where the account's days are counted. */
-const dayOf = ({ started }) => new Date(started.time).toLocaleDateString("sv", { timeZone });
+const dayOf = ({ started }) => dateOf(started.time, timeZone);
 
 function cellOf(day) {
   const month = document.querySelector(`#month[data-month="${day.slice(0, 7)}"]`);

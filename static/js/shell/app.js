@@ -2,6 +2,7 @@
 // have a file of their own, which only browsers that allow them fetch.
 
 import { outbox } from "../outbox/outbox.js";
+import "./error-notice.js";
 
 const root = document.documentElement;
 const practising = () => document.querySelector("practice-page")?.dataset.phase === "running";
@@ -14,17 +15,16 @@ function markOffline() {
   if (!mark) return;
   const { kept } = root.dataset;
   const [text] = mark.children;
-  text.textContent = stale ? mark.dataset.textBack : kept && !practice ? asOf(new Date(kept)) : mark.dataset.text;
+  text.textContent = stale ? mark.dataset.textBack : mark.dataset.text;
+  if (!stale && kept && !practice) sayAsOf(text, Date.parse(kept));
   mark.lastElementChild.hidden = !stale;
   mark.hidden = !stale && !kept && navigator.onLine;
 }
 
 /** "Offline, as of 14:05"; with the day where it is not today. */
-function asOf(time) {
-  const today = time.toDateString() === new Date().toDateString();
-  const day = today ? {} : { weekday: "short", day: "numeric", month: "short" };
-  const written = time.toLocaleString(root.lang, { ...day, hour: "numeric", minute: "2-digit" });
-  return mark.dataset.textKept.replace("{time}", written);
+async function sayAsOf(text, time) {
+  const { timeOfDay } = await import("../lib/format.js");
+  if (!stale) text.textContent = mark.dataset.textKept.replace("{time}", timeOfDay(time));
 }
 
 /** The server answers again, or knows more than when this page was made. A practice page needs nothing of it. */
@@ -47,7 +47,7 @@ document.addEventListener("visibilitychange", () => {
 });
 markOffline();
 
-const LOOK = 20_000; // ms between two looks whether the server is back
+const LOOK_EVERY = 20_000; // ms between two looks whether the server is back
 const [, version] = import.meta.url.match(/\/static\/([^/]+)\//) ?? [];
 
 /** Let the service worker keep what there is for when there is no network; it knows when that is needed. */
@@ -61,15 +61,19 @@ async function keep() {
 function watchNetwork() {
   setTimeout(keep, 1_000);
   document.addEventListener("visibilitychange", keep);
-  navigator.serviceWorker.addEventListener("message", ({ data }) => data?.type === "kept" && root.dataset.kept && isBack());
+  navigator.serviceWorker.addEventListener(
+    "message",
+    ({ data }) => data?.type === "kept" && root.dataset.kept && isBack(),
+  );
   if (!root.dataset.kept) return;
   addEventListener("online", keep);
-  setInterval(() => root.dataset.kept && !stale && keep(), LOOK);
+  setInterval(() => root.dataset.kept && !stale && keep(), LOOK_EVERY);
 }
 
 // Who is signed out elsewhere leaves nothing here that could be read.
 outbox.addEventListener("change", ({ detail: { count, trouble } }) => {
-  if ((count || root.dataset.kept) && document.getElementById("waiting")) import("../practice/waiting.js").catch(() => {});
+  if ((count || root.dataset.kept) && document.getElementById("waiting"))
+    import("../practice/waiting.js").catch(() => {});
   if (trouble === "signed-out") navigator.serviceWorker?.controller?.postMessage({ type: "keep", account: "nobody" });
 });
 
@@ -113,59 +117,31 @@ if ("serviceWorker" in navigator) {
 }
 
 if (window.Notification?.permission === "granted" && !("keeps" in root.dataset)) {
-  import("../notification/push.js").then(({ refresh }) => refresh(), () => {});
-}
-
-/** Offer the phone's zone when its clock differs from the account's, now or half a year from now. */
-function compareZones() {
-  const notice = document.getElementById("zone-notice");
-  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const home = root.dataset.zone;
-  const pair = `${home} ${here}`;
-  if (!notice || !home || !here || remembered() === pair) return;
-  const clocks = (timeZone) =>
-    [0, 182].map((days) => new Date(Date.now() + days * 86_400_000).toLocaleString("en", { timeZone })).join();
-  if (here === home || clocks(here) === clocks(home)) return;
-  notice.querySelector("input").value = here;
-  notice.querySelector("[name=next]").value = location.pathname + location.search;
-  for (const part of notice.querySelectorAll("[data-text]")) {
-    part.textContent = part.dataset.text.replace("{here}", readable(here)).replace("{home}", readable(home));
-  }
-  notice.querySelector("[data-keep]").addEventListener("click", () => {
-    notice.hidden = true;
-    try {
-      localStorage.setItem("rung-zones", pair);
-    } catch {
-      // Then it asks again on the next page.
-    }
-  });
-  notice.hidden = false;
-}
-
-const readable = (zone) => zone.split("/").at(-1).replaceAll("_", " ");
-
-function remembered() {
-  try {
-    return localStorage.getItem("rung-zones");
-  } catch {
-    return null;
-  }
+  import("../notification/push.js").then(
+    ({ refresh }) => refresh(),
+    () => {},
+  );
 }
 
 // Where nobody is signed in, nothing is left to read.
-if (!root.dataset.account && !("keeps" in root.dataset)) import("../account/leave.js").then(({ forget }) => forget(), () => {});
-
-/** What was typed in this tab under another account: somebody signed out in another tab meanwhile. */
-function dropDraftsOfOthers() {
-  const own = `rung-draft:${root.dataset.account}:`;
-  for (const key of Object.keys(sessionStorage)) {
-    if (key.startsWith("rung-draft:") && !key.startsWith(own)) sessionStorage.removeItem(key);
-  }
-}
+if (!root.dataset.account && !("keeps" in root.dataset))
+  import("../account/leave.js").then(
+    ({ forget }) => forget(),
+    () => {},
+  );
 
 try {
-  if (root.dataset.account) dropDraftsOfOthers();
+  // What was typed in this tab under another account: somebody signed out in another tab meanwhile.
+  if (root.dataset.account && sessionStorage.length) {
+    import("../exposure/draft.js").then(
+      ({ dropDraftsOfOthers }) => dropDraftsOfOthers(root.dataset.account),
+      () => {},
+    );
+  }
 } catch {
   // No storage, nothing in it.
 }
-compareZones();
+
+const { zone } = root.dataset;
+if (zone && zone !== Intl.DateTimeFormat().resolvedOptions().timeZone)
+  import("../account/zone-notice.js").catch(() => {});

@@ -1,6 +1,8 @@
 // What reaches a running exposure from outside: the newest cheer as a quiet bar, with a heart that answers, and the word
 // of the service worker.
 
+import { DEVICE, load } from "../lib/store.js";
+
 const MINUTE = 60_000;
 const LONG = 80; // characters, from which on the text is set smaller
 const CALM = 5_000; // ms between two looks at the record
@@ -8,12 +10,8 @@ const CLOSE = 1_500; // the same where a cheer would else come too late
 
 /** Whether this account gets its notifications on this device. js/notification/push.js keeps what this reads. */
 export function pushed(account) {
-  try {
-    const known = JSON.parse(localStorage.getItem("rung-device"));
-    return window.Notification?.permission === "granted" && Boolean(known?.id) && known.account === account;
-  } catch {
-    return false;
-  }
+  const known = load(() => localStorage, DEVICE);
+  return window.Notification?.permission === "granted" && Boolean(known?.id) && known.account === account;
 }
 
 /** Whether quiet hours hold now; `hours` are their ends as minutes after midnight, like "1260 480". */
@@ -29,7 +27,9 @@ export class Cheers {
 
   /** `bar` shows the newest one; `say` tells those who listen. */
   constructor(page, bar, say) {
-    Object.assign(this, { page, bar, say });
+    this.page = page;
+    this.bar = bar;
+    this.say = say;
     this.text = bar.querySelector("b");
     this.from = bar.querySelector(".second");
     this.button = bar.querySelector("button");

@@ -224,7 +224,7 @@ def test_another_exposure_that_runs_is_offered_and_not_forgotten_without_the_net
     assert exposure in known
     page.goto(f"/steps/{steps[0]}/practice")
     ready(page)
-    expect(page.locator("[data-part=elsewhere]")).to_be_visible()
+    expect(page.locator("[data-part=other-running]")).to_be_visible()
     assert page.evaluate("localStorage.getItem('rung-running')") == known
 
 

@@ -1,0 +1,124 @@
+// Where events wait: IndexedDB, each locked with a key that only its account's signed-in pages have. Where the browser
+// refuses to store, in memory.
+
+// vendor/idb comes with this file (erp/web/edge/joining.py): half of what the module weighs, which comes with its comments.
+
+import { byAge } from "./rules.js";
+
+const OPENING_TIMEOUT = 3_000; // ms
+/** Whose page this is, and the key that locks what the account's events say. */
+export const { account, phoneKey } = document.documentElement.dataset;
+// An older version of this page, in another tab, would not know what to do with what is locked: it does not find it.
+const locked = `${account} locked`;
+const spare = new Map(); // for browsers that refuse storage: better sent from memory than not at all
+let opening = null;
+
+/** The database, or null where there is none or it does not open in time. */
+function open() {
+  opening ??= connect().catch(() => (opening = null));
+  return Promise.race([opening, new Promise((resolve) => setTimeout(resolve, OPENING_TIMEOUT, null))]);
+}
+
+async function connect() {
+  const database = await idb.openDB("rung", 1, {
+    upgrade(db) {
+      db.createObjectStore("outbox", { keyPath: "id" }).createIndex("account", "account");
+    },
+    blocking: forget,
+    terminated: forget,
+  });
+  // What had to stay in memory until now moves in.
+  if (spare.size) await keepAll(database, [...spare.values()]).catch(() => {});
+  return database;
+}
+
+let key;
+
+function unlock() {
+  const bytes = Uint8Array.from(phoneKey.match(/../g), (two) => parseInt(two, 16));
+  key ??= crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
+  return key;
+}
+
+async function seal(event) {
+  const { id } = event;
+  try {
+    const iv = crypto.getRandomValues(new Uint8Array(12));
+    const text = new TextEncoder().encode(JSON.stringify(event));
+    return { id, account: locked, iv, box: await crypto.subtle.encrypt({ name: "AES-GCM", iv }, await unlock(), text) };
+  } catch {
+    return { id, account, event }; // without https there is no cryptography: better readable than lost
+  }
+}
+
+/** The event of an entry, or null: what another key locked is not for this page. */
+async function unseal({ event, iv, box }) {
+  if (event) return event;
+  try {
+    const bytes = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, await unlock(), box);
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
+}
+
+function forget() {
+  opening?.then((database) => database?.close());
+  opening = null;
+}
+
+/** What a task makes of the database. A connection may have died unseen: then a new one is tried. */
+async function stored(task) {
+  const database = await open();
+  try {
+    return await task(database);
+  } catch (error) {
+    if (!database) throw error;
+    forget();
+    return task(await open());
+  }
+}
+
+async function keepAll(database, entries) {
+  const transaction = database.transaction("outbox", "readwrite", { durability: "strict" });
+  await Promise.all([...entries.map((entry) => transaction.store.put(entry)), transaction.done]);
+  for (const entry of entries) spare.delete(entry.id);
+}
+
+/** Keep one event; resolves when it will survive the page, or is in memory because it cannot. */
+export async function keep(event) {
+  const entry = await seal(event);
+  try {
+    await stored((database) => keepAll(database, [entry]));
+  } catch {
+    forget();
+    spare.set(entry.id, entry);
+  }
+}
+
+/** The events of this account that are kept, oldest first. */
+export async function all() {
+  if (!account) return [];
+  let entries = [];
+  try {
+    const own = (database) => [account, locked].map((whose) => database.getAllFromIndex("outbox", "account", whose));
+    entries = (await stored((database) => Promise.all(own(database)))).flat();
+  } catch {
+    // No storage: what is in memory is all there is.
+  }
+  const events = await Promise.all([...entries, ...spare.values()].map(unseal));
+  return events.filter(Boolean).sort(byAge);
+}
+
+/** Take away the events of these ids. */
+export async function drop(ids) {
+  for (const id of ids) spare.delete(id);
+  try {
+    await stored((database) => {
+      const transaction = database.transaction("outbox", "readwrite");
+      return Promise.all([...ids.map((id) => transaction.store.delete(id)), transaction.done]);
+    });
+  } catch {
+    // They stay, are sent again and change nothing there.
+  }
+}
