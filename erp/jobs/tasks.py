@@ -8,14 +8,15 @@ import random
 import sys
 import threading
 import time
-from base64 import urlsafe_b64decode
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from huey import crontab
 
+from erp import base64url
+from erp.domain.dates import utc_now
 from erp.domain.delivery import Claimed, Dropped, Outcome, claim, hand_out, mark, next_due, tidy
 from erp.domain.notification.subscription import Subscription
 from erp.domain.support.pings import tell_of_weeks
@@ -33,11 +34,6 @@ BEAT = "rung-worker-seen"
 SEEN_WITHIN = timedelta(seconds=150)
 
 log = logging.getLogger("rung.delivery")
-
-
-def utc_now() -> datetime:
-    """The moment it is."""
-    return datetime.now(UTC)
 
 
 class Jobs:
@@ -125,7 +121,9 @@ class Jobs:
         now = self.clock()
         given = claimed.subscription
         try:
-            subscription = Subscription(given["endpoint"], _bytes(given["p256dh"]), _bytes(given["auth"]))
+            subscription = Subscription(
+                given["endpoint"], base64url.decode(given["p256dh"]), base64url.decode(given["auth"])
+            )
             result = self._push.send(subscription, message(claimed, now))
         except Exception as error:  # noqa: BLE001  (one message that cannot be made must not hold up the others)
             log.error(json.dumps({"time": self._stamp(), "error": type(error).__name__, "at": "send"}))  # noqa: TRY400
@@ -174,7 +172,3 @@ class Jobs:
     @cached_property
     def _senders(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(SENDERS, thread_name_prefix="push")
-
-
-def _bytes(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

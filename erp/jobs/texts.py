@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from typing import Any
 
 from babel.support import Translations
 
+from erp import base64url
 from erp.domain.delivery import Claimed
 from erp.domain.notification.kinds import EARLIER, PINGS
 from erp.domain.support.cheer import PHRASES
@@ -103,7 +103,7 @@ def _tag(claimed: Claimed) -> str:
     about = claimed.exposure_id if claimed.kind in OF_A_PRACTICE or claimed.support_id is None else None
     family = "timer" if claimed.support_id is None else "ping" if claimed.kind in OF_A_PRACTICE else claimed.kind
     source = f"{family} {claimed.support_id} {about}".encode()
-    return urlsafe_b64encode(hashlib.sha256(source).digest()[:24]).decode()
+    return base64url.encode(hashlib.sha256(source).digest()[:24])
 
 
 def _open(claimed: Claimed, language: NullTranslations) -> Words:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from erp import base64url
 from erp.domain.errors import Conflict, NotFound
 from erp.domain.fields import Fields
 from erp.domain.notification.subscription import Subscription, digest
@@ -88,8 +88,8 @@ def register(
     device.digest, device.locale, device.stopped_at = known, locale, None
     device.subscription = {
         "endpoint": subscription.endpoint,
-        "p256dh": _written(subscription.p256dh),
-        "auth": _written(subscription.auth),
+        "p256dh": base64url.encode(subscription.p256dh),
+        "auth": base64url.encode(subscription.auth),
         "origin": origin,
     }
     try:
@@ -98,10 +98,6 @@ def register(
         # Under another account in this very moment: the next open tells it again.
         raise Conflict from None
     return device
-
-
-def _written(key: bytes) -> str:
-    return urlsafe_b64encode(key).rstrip(b"=").decode()
 
 
 def rename(device: Device, raw: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from erp import base64url
 from erp.domain.fields import Fields
 
 # A host, or *. and the end of one: the push services of Chrome, Firefox, Safari and Edge.
@@ -95,8 +95,10 @@ def _bytes_of(value: object) -> bytes:
     """The bytes behind base64url text, with or without padding; empty for everything else."""
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_-]{2,100}={0,2}", value):
         return b""
-    text = value.rstrip("=")
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)) if len(text) % 4 != 1 else b""
+    try:
+        return base64url.decode(value)
+    except ValueError:
+        return b""
 
 
 def _is_point(key: bytes) -> bool:
