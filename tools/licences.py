@@ -131,8 +131,9 @@ def row_of(found: Distribution) -> tuple[str, str, str]:
 def licence_of(found: Distribution) -> str:
     """What the package says of its licence, else what the text of its licence is."""
     about = found.metadata
-    if about["License-Expression"]:
-        return about["License-Expression"]
+    expression = about.get("License-Expression")
+    if expression:
+        return expression
     told = about.get_all("License") or []
     told += [name.rpartition(" :: ")[2] for name in about.get_all("Classifier") or () if name.startswith("License ::")]
     for name in told:
