@@ -14,6 +14,7 @@ import erp
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 NAMED = re.compile(r"`((?:erp|static|templates|tests|tools|bench|docs|\.ci)/[\w./@-]+)`")
+DEFINED = re.compile(r"`(\w+)`\s+in\s+`([\w./-]+)`")
 LINKED = re.compile(r"\]\(([^)#:]*)(?:#([^)]*))?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
@@ -38,6 +39,14 @@ def enums() -> Iterator[type[enum.Enum]]:
 def test_every_file_that_a_page_names_is_there(page: Path):
     named = NAMED.findall(page.read_text("utf-8"))
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_name_stands_in_the_file_that_a_page_says(page: Path):
+    named = DEFINED.findall(page.read_text("utf-8"))
+    files = {path: ROOT / path for _name, path in named if (ROOT / path).is_file()}
+    texts = {path: file.read_text("utf-8") for path, file in files.items()}
+    assert [f"{name} in {path}" for name, path in named if not re.search(rf"\b{name}\b", texts.get(path, ""))] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
