@@ -15,7 +15,7 @@ from sqlalchemy import select
 from uuid6 import uuid7
 
 from erp import create_app
-from erp.domain.event import parse
+from erp.domain.exposure.event import parse
 from erp.domain.recording import record
 from erp.settings import Settings
 from erp.storage.account import Account

@@ -22,10 +22,11 @@ from pywebpush import webpush
 
 from bench.client import Client, Request
 from bench.serving import serving
-from erp.domain import account as accounts
-from erp.domain import support as supports
-from erp.domain.device import register
-from erp.domain.subscription import Subscription
+from erp.domain.account import account as accounts
+from erp.domain.notification.device import register
+from erp.domain.notification.subscription import Subscription
+from erp.domain.support import invitation as invitations
+from erp.domain.support import relation as relations
 from erp.push import Message, Push
 from erp.settings import Settings
 
@@ -157,14 +158,14 @@ def supported(client: Client, origin: str, devices: int) -> None:
     """Give the client coaches with so many devices in all at the push service, in place of those before."""
     now = datetime.now(UTC)
     with client.sessions.writing() as session:
-        for one in supports.supporters_of(session, client.id):
-            supports.end(session, supports.support_for_client(session, client.id, one.id)[0], now)
+        for one in relations.supporters_of(session, client.id):
+            relations.end(session, relations.support_for_client(session, client.id, one.id)[0], now)
         for number in range(devices):
             if number % DEVICES_EACH == 0:
                 person = {"email": f"coach{devices}-{number}@example.org", "display_name": "Sam"}
                 person |= {"password": "a long walk with the dog", "time_zone": NOON}
                 coach, _codes = accounts.sign_up(session, person, now)
-                supports.accept(session, supports.invite(session, client.id, now).token, coach.id, now)
+                invitations.accept(session, invitations.invite(session, client.id, now).token, coach.id, now)
             point = ec.generate_private_key(ec.SECP256R1()).public_key()
             key = point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
             subscription = Subscription(f"{origin}/{devices}/{number}", key, os.urandom(16))

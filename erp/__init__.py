@@ -7,11 +7,20 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from erp import commands, web
+from erp import commands
 from erp.jobs.tasks import Jobs
 from erp.settings import Settings
 from erp.storage.db import Sessions, box, open_engine
-from erp.web import account, assets, cheer, device, exposure, formats, kit, ladder, practice, shell, support
+from erp.web import edge, offline
+from erp.web.account import views as account
+from erp.web.edge import assets, formats
+from erp.web.exposure import views as exposure
+from erp.web.ladder import views as ladder
+from erp.web.notification import views as notification
+from erp.web.practice import views as practice
+from erp.web.shell import views as shell
+from erp.web.support import cheer
+from erp.web.support import views as support
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,8 +37,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     jobs = Jobs(settings, app.extensions["rung.sessions"])
     app.extensions["rung.jobs"], app.extensions["rung.wake"] = jobs, jobs.wake
     formats.install(app)
-    web.install(app, settings)
-    for room in (shell, account, ladder, practice, exposure, support, cheer, device, kit):
+    edge.install(app, settings)
+    for room in (shell, account, ladder, practice, exposure, support, cheer, notification, offline):
         app.register_blueprint(room.blueprint)
     commands.install(app)
     assets.install(app, ROOT / "static", settings.data / "static", shell.BUNDLE)

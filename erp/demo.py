@@ -16,14 +16,16 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
-from erp.domain import account as accounts
-from erp.domain import cheer as cheers
-from erp.domain import ladder as ladders
-from erp.domain import plan as plans
-from erp.domain import support as supports
+from erp.domain.account import account as accounts
 from erp.domain.delivery import hand_out
-from erp.domain.event import NewEvent
+from erp.domain.exposure.event import NewEvent
+from erp.domain.ladder import ladder as ladders
+from erp.domain.notification import kinds
+from erp.domain.practice import plan as plans
 from erp.domain.recording import record
+from erp.domain.support import cheer as cheers
+from erp.domain.support import invitation as invitations
+from erp.domain.support import relation as relations
 from erp.settings import BadSetting, Settings
 from erp.storage.account import Account
 from erp.storage.db import Sessions, box, open_engine
@@ -169,8 +171,8 @@ def _coach(session: Session, account: Account, now: datetime) -> Support:
     """A friend accepts the client's invitation, and is shown the titles of the steps."""
     person = {"email": COACH_EMAIL, "password": PASSWORD, "display_name": "Sam", "time_zone": ZONE}
     coach, _codes = accounts.sign_up(session, person, now)
-    support = supports.accept(session, supports.invite(session, account.id, now).token, coach.id, now)
-    supports.share(support, {"titles": "1", "contact": "every", "told": supports.PINGS})
+    support = invitations.accept(session, invitations.invite(session, account.id, now).token, coach.id, now)
+    relations.share(support, {"titles": "1", "contact": "every", "told": kinds.PINGS})
     return support
 
 

@@ -16,8 +16,9 @@ from sqlalchemy import Engine, make_url, text
 from sqlalchemy.orm import Session
 
 from erp.settings import Settings, VapidKeys
-from erp.storage.db import Base, box, open_engine
+from erp.storage.db import box, open_engine
 from erp.storage.migrating import migrate
+from erp.storage.tables import Base
 
 DATA_KEY = "cnVuZy10ZXN0cy1vbmx5LXJ1bmctdGVzdHMtb25seS0="
 SECRET_KEY = "only-for-the-tests-only-for-the-tests-only-for-the-tests"

@@ -15,10 +15,13 @@ from typing import Any
 from sqlalchemy import and_, case, delete, exists, func, insert, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from erp.domain.exposure import fold, happenings_of
-from erp.domain.notification import AT_ANY_HOUR, ENDS, RANKS, SIGNALS, quiet_ends, renew_signal
-from erp.domain.practice import local_day
-from erp.domain.support import EARLIER, NEWS, hears
+from erp.domain.dates import local_day
+from erp.domain.exposure.fold import fold
+from erp.domain.exposure.reading import happenings_of
+from erp.domain.exposure.signals import renew_signal
+from erp.domain.notification.kinds import AT_ANY_HOUR, EARLIER, ENDS, NEWS, RANKS, SIGNALS
+from erp.domain.notification.quiet import quiet_ends
+from erp.domain.support.relation import hears
 from erp.storage.account import Account
 from erp.storage.exposure import Exposure
 from erp.storage.notification import Delivery, Device, Notification

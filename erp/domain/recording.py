@@ -16,11 +16,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import Row, and_, bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from erp.domain.dates import local_day
 from erp.domain.errors import Invalid, Problem
-from erp.domain.event import NewEvent
-from erp.domain.exposure import State, fold, happening
-from erp.domain.notification import renew_signal, tell_of_practice
-from erp.domain.practice import count_day, local_day
+from erp.domain.exposure.event import NewEvent
+from erp.domain.exposure.fold import State, fold
+from erp.domain.exposure.reading import happening
+from erp.domain.exposure.signals import renew_signal
+from erp.domain.practice.record import count_day
+from erp.domain.support.pings import tell_of_practice
 from erp.storage.account import Account
 from erp.storage.db import table_of
 from erp.storage.exposure import Event, Exposure

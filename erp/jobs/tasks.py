@@ -17,8 +17,8 @@ from functools import cached_property
 from huey import crontab
 
 from erp.domain.delivery import Claimed, Dropped, Outcome, claim, hand_out, mark, next_due, tidy
-from erp.domain.notification import tell_of_weeks
-from erp.domain.subscription import Subscription
+from erp.domain.notification.subscription import Subscription
+from erp.domain.support.pings import tell_of_weeks
 from erp.jobs.queue import WORKERS, open_queue
 from erp.jobs.texts import message
 from erp.push import Push

@@ -19,9 +19,9 @@ from typing import Any
 
 from babel.support import Translations
 
-from erp.domain.cheer import PHRASES
 from erp.domain.delivery import Claimed
-from erp.domain.support import EARLIER, PINGS
+from erp.domain.notification.kinds import EARLIER, PINGS
+from erp.domain.support.cheer import PHRASES
 from erp.push import Message
 
 TRANSLATIONS = Path(__file__).resolve().parents[2] / "translations"

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from webpush import VAPID, WebPush, WebPushSubscription
 from webpush.types import WebPushKeys
 
-from erp.domain.subscription import Subscription, allowed, origin_of
+from erp.domain.notification.subscription import Subscription, allowed, origin_of
 from erp.push.line import BROKEN, Line
 from erp.push.verdict import Outcome, Result, judge, judge_failure, legible
 from erp.settings import VapidKeys

@@ -21,8 +21,8 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from erp.storage import account, cheer, exposure, ladder, notification, practice, support  # noqa: F401  (they fill the metadata)
-from erp.storage.db import VERSIONS, Base, box, is_empty, reason_of
+from erp.storage.db import VERSIONS, box, is_empty, reason_of
+from erp.storage.tables import Base
 
 PAGES = 256
 NULL = r"\N"  # as a dump writes it

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from sqlalchemy import Table, select, update
 from sqlalchemy.orm import Session
 
-from erp.storage.db import Base, EncryptedJSON, EncryptedText
+from erp.storage.db import EncryptedJSON, EncryptedText
+from erp.storage.tables import Base
 
 BATCH = 500
 

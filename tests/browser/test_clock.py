@@ -199,7 +199,8 @@ CORRECTIONS = [
 def test_what_a_leap_of_the_clock_means(page: Page):
     page.goto("/about")
     source = page.evaluate(
-        "performance.getEntriesByType('resource').map(each => each.name).find(name => name.endsWith('/js/clock.js'))"
+        "performance.getEntriesByType('resource').map(each => each.name)"
+        ".find(name => name.endsWith('/js/lib/device-clock.js'))"
     )
     wanted, found = {}, {}
     for what, then, between, now, by in CORRECTIONS:

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from erp.domain.event import NewEvent, parse
-from erp.domain.exposure import fold, happening
+from erp.domain.exposure.event import NewEvent, parse
+from erp.domain.exposure.fold import fold
+from erp.domain.exposure.reading import happening
 from erp.domain.recording import totals_of
 from erp.storage.exposure import Event, Exposure
 from erp.storage.notification import Delivery, Notification

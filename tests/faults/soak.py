@@ -28,9 +28,9 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from erp.domain import support as supports
 from erp.domain.delivery import next_due
-from erp.domain.device import register
+from erp.domain.notification.device import register
+from erp.domain.support import invitation as invitations
 from erp.jobs.tasks import Jobs
 from erp.settings import Settings
 from erp.storage.db import Sessions, box, open_engine
@@ -207,7 +207,7 @@ class Place:
         now = datetime.now(UTC)
         with self.sessions.writing() as session:
             coach = an_account(session, f"coach-{person.account}", person.zone)
-            supports.accept(session, supports.invite(session, person.account, now).token, coach.id, now)
+            invitations.accept(session, invitations.invite(session, person.account, now).token, coach.id, now)
             register(session, coach.id, subscription, now, name="Firefox", locale="en", origin=self.proxy.origin)
             session.commit()
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from erp.domain import account as accounts
-from erp.domain import event as exposure_events
-from erp.domain import ladder as ladders
-from erp.domain import support as supports
-from erp.domain.device import register
+from erp.domain.account import account as accounts
+from erp.domain.exposure import event as exposure_events
+from erp.domain.ladder import ladder as ladders
+from erp.domain.notification.device import register
+from erp.domain.notification.subscription import Subscription
 from erp.domain.recording import record
-from erp.domain.subscription import Subscription
+from erp.domain.support import invitation as invitations
 from erp.jobs.tasks import Jobs
 from erp.settings import Settings
 from erp.storage.account import Account
@@ -61,8 +61,8 @@ class Crew:
         """A coach with a device for each subscription; the id of the relation."""
         with self.writing() as session:
             account = an_account(session, name, zone)
-            token = supports.invite(session, self.client, datetime.now(UTC)).token
-            support = supports.accept(session, token, account.id, datetime.now(UTC))
+            token = invitations.invite(session, self.client, datetime.now(UTC)).token
+            support = invitations.accept(session, token, account.id, datetime.now(UTC))
             for subscription in subscriptions:
                 self.device(session, account.id, subscription)
             return support.id

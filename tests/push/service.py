@@ -30,7 +30,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from erp.domain.subscription import Subscription
+from erp.domain.notification.subscription import Subscription
 from tests.make.patience import PATIENCE
 
 A_DAY = 24 * 60 * 60

@@ -9,12 +9,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
-from erp.domain import cheer as cheers
-from erp.domain import support as supports
-from erp.domain.account import person_of
-from erp.domain.notification import look_away, tell_device
-from erp.domain.plan import add_pause
-from erp.domain.practice import local_day
+from erp.domain.account.account import person_of
+from erp.domain.dates import local_day
+from erp.domain.exposure.signals import look_away
+from erp.domain.notification import kinds as supports_kinds
+from erp.domain.notification.outbox import tell_device
+from erp.domain.practice.plan import add_pause
+from erp.domain.support import cheer as cheers
+from erp.domain.support import relation as relations
 from erp.storage.account import Account
 from erp.storage.notification import Delivery, Device, Notification
 from tests.push.crew import NOON, SECRET, Crew
@@ -70,9 +72,9 @@ def test_minutes_and_streak_are_told_and_never_a_title_a_rating_or_a_word_whatev
     phone = push_service.subscribe()
     support = crew.coach("sam", phone)
     with crew.writing() as session:
-        supports.share(
+        relations.share(
             crew.support(session, support),
-            {"titles": "1", "suds": "1", "notes": "1", "contact": "every", "told": supports.PINGS},
+            {"titles": "1", "suds": "1", "notes": "1", "contact": "every", "told": supports_kinds.PINGS},
         )
     crew.practise("started", "finished", minutes=12, expected_suds=77)
     crew.jobs.deliver_now()
@@ -219,12 +221,12 @@ def test_nothing_is_sent_after_a_relation_ended_not_even_what_was_on_its_way(cre
     first, second = crew.coach("sam", queued), crew.coach("ada", retried)
     crew.practise("started")
     with crew.writing() as session:
-        supports.end(session, crew.support(session, first), crew.clock())
+        relations.end(session, crew.support(session, first), crew.clock())
     crew.jobs.deliver_now()
     assert push_service.received(queued) == []
     assert len(push_service.received(retried)) == 1
     with crew.writing() as session:
-        supports.end(session, crew.support(session, second), crew.clock())
+        relations.end(session, crew.support(session, second), crew.clock())
     crew.clock.ahead = timedelta(minutes=1)
     crew.jobs.deliver_now()
     assert len(push_service.received(retried)) == 1
@@ -236,7 +238,7 @@ def test_what_is_switched_off_meanwhile_does_not_arrive(crew: Crew, push_service
     crew.practise("started")
     crew.jobs.deliver_now()
     with crew.writing() as session:
-        supports.want(crew.support(session, support), {"wanted": ["finished"]})
+        relations.want(crew.support(session, support), {"wanted": ["finished"]})
     crew.clock.ahead = timedelta(minutes=1)
     crew.jobs.deliver_now()
     assert [row[:2] for row in deliveries(crew)] == [("given_up", "unwanted")]

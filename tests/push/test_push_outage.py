@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 
-from erp.domain import cheer as cheers
-from erp.domain.event import parse
+from erp.domain.exposure.event import parse
+from erp.domain.notification.subscription import Subscription
 from erp.domain.recording import record
-from erp.domain.subscription import Subscription
+from erp.domain.support import cheer as cheers
 from erp.storage.notification import Delivery, Notification
 from tests.push.crew import NOON, SECRET, Crew
 from tests.push.service import PushService, answers

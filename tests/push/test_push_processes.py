@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from erp.domain.notification import look_away
+from erp.domain.exposure.signals import look_away
 from erp.jobs.tasks import Jobs
 from erp.settings import VapidKeys
 from erp.storage.notification import Delivery, Notification

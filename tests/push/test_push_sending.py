@@ -10,7 +10,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from erp.domain.subscription import Subscription
+from erp.domain.notification.subscription import Subscription
 from erp.push import Message, Outcome, Push, Result
 from erp.settings import VapidKeys
 from tests.conftest import VAPID

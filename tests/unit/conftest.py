@@ -6,8 +6,8 @@ from sqlalchemy.orm import Session
 from erp.domain.delivery import Claimed
 from erp.storage.notification import Device
 from erp.storage.support import Support
-from tests.unit.clients import Client
-from tests.unit.supporting import NOON, ZONE, begins, coach, phone, takes
+from tests.make.clients import Client
+from tests.make.supporters import NOON, ZONE, begins, coach, phone, takes
 
 
 @pytest.fixture

@@ -8,15 +8,16 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from erp.domain import delivery as delivering
-from erp.domain import device as devices
-from erp.domain import notification as notifying
-from erp.domain import support as supports
 from erp.domain.delivery import Claimed
+from erp.domain.exposure import signals
+from erp.domain.notification import device as devices
+from erp.domain.notification import outbox
+from erp.domain.support import invitation as invitations
 from erp.storage.account import Account
 from erp.storage.notification import Device
 from erp.storage.support import Support
-from tests.unit.clients import Client
-from tests.unit.supporting import (
+from tests.make.clients import Client
+from tests.make.supporters import (
     A_MINUTE,
     A_SECOND,
     NOON,
@@ -72,7 +73,7 @@ def test_the_discretion_of_a_stranger_changes_nothing(client: Client, device: De
 
 
 def test_a_test_is_as_discreet_as_its_person(sam: Support, device: Device, session: Session):
-    notifying.tell_device(session, device, NOON)
+    outbox.tell_device(session, device, NOON)
     session.get_one(Account, sam.supporter_id).discreet = True
     assert [each.discreet for each in takes(session, NOON)] == [True]
 
@@ -144,9 +145,9 @@ def test_a_device_that_is_gone_keeps_its_row_and_loses_its_endpoint(taken: Claim
 def test_what_else_waited_for_a_device_that_is_gone_is_given_up(client: Client, taken: Claimed, session: Session):
     marks(session, taken, "later", NOON)
     other = Client(session, ZONE, NOON)
-    supports.accept(
+    invitations.accept(
         session,
-        supports.invite(session, other.account.id, NOON).token,
+        invitations.invite(session, other.account.id, NOON).token,
         session.get_one(Support, taken.support_id).supporter_id,
         NOON,
     )
@@ -238,7 +239,7 @@ def test_a_retry_that_a_worker_found_too_late_is_given_up(taken: Claimed, sessio
 def test_the_next_look_is_at_whatever_is_due_first(client: Client, device: Device, session: Session):
     assert delivering.next_due(session) is None
     phone(session, client.account.id)
-    notifying.look_away(session, client.account.id, begins(client, check_in_minutes=5), away=True, now=NOON)
+    signals.look_away(session, client.account.id, begins(client, check_in_minutes=5), away=True, now=NOON)
     assert delivering.next_due(session) == NOON
     takes(session, NOON)
     assert delivering.next_due(session) == NOON + LEASE

@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from erp.domain import cheer as cheers
 from erp.domain import delivery as delivering
-from erp.domain import notification as notifying
-from erp.domain import support as supports
+from erp.domain.exposure import signals
+from erp.domain.notification import outbox
+from erp.domain.support import cheer as cheers
+from erp.domain.support import invitation as invitations
+from erp.domain.support import pings
+from erp.domain.support import relation as relations
 from erp.storage.account import Account
 from erp.storage.exposure import Exposure
 from erp.storage.support import Support
-from tests.unit.clients import Client, local
-from tests.unit.supporting import (
+from tests.make.clients import Client, local
+from tests.make.supporters import (
     A_DAY,
     A_MINUTE,
     A_SECOND,
@@ -72,7 +75,7 @@ def test_of_two_practices_that_are_told_at_once_the_later_is_heard(client: Clien
 
 def test_nothing_is_handed_out_before_it_is_due(client: Client, session: Session):
     phone(session, client.account.id)
-    notifying.look_away(session, client.account.id, begins(client, check_in_minutes=5), away=True, now=NOON)
+    signals.look_away(session, client.account.id, begins(client, check_in_minutes=5), away=True, now=NOON)
     due = NOON + 5 * A_MINUTE
     assert takes(session, due - A_SECOND) == []
     assert [each.kind for each in takes(session, due)] == ["check_in"]
@@ -106,7 +109,7 @@ def test_a_device_that_stopped_gets_nothing(client: Client, sam: Support, sessio
 def test_a_test_goes_to_its_own_device_alone_at_any_hour(sam: Support, session: Session):
     laptop = phone(session, sam.supporter_id, "laptop")
     night = local(ZONE, 2026, 11, 18, 23)
-    notifying.tell_device(session, laptop, night)
+    outbox.tell_device(session, laptop, night)
     (claimed,) = takes(session, night)
     assert (claimed.kind, claimed.subscription, claimed.facts) == ("test", laptop.subscription, {})
     assert claimed.expires_at == night + timedelta(minutes=5)
@@ -167,7 +170,7 @@ def test_who_has_no_quiet_hours_hears_at_night(client: Client, sam: Support, ses
 def test_ones_own_timer_rings_in_quiet_hours(client: Client, session: Session):
     client.now = local(ZONE, 2026, 11, 18, 23)
     phone(session, client.account.id)
-    notifying.look_away(session, client.account.id, begins(client, check_in_minutes=0), away=True, now=client.now)
+    signals.look_away(session, client.account.id, begins(client, check_in_minutes=0), away=True, now=client.now)
     assert [each.kind for each in takes(session, client.now + 20 * A_MINUTE)] == ["end"]
 
 
@@ -200,7 +203,7 @@ def test_what_the_client_switched_off_meanwhile_is_not_handed_out(
     assert fates(session) == ["started: unwanted"]
 
 
-@pytest.mark.parametrize("change", [lambda each: lets(each, told=["goal"]), lambda each: supports.want(each, {})])
+@pytest.mark.parametrize("change", [lambda each: lets(each, told=["goal"]), lambda each: relations.want(each, {})])
 def test_a_kind_that_either_side_switched_off_meanwhile_is_not_handed_out(
     client: Client, sam: Support, session: Session, change: Any
 ):
@@ -221,7 +224,7 @@ def test_of_several_pings_of_one_client_that_come_due_together_the_newest_is_hea
     client: Client, sam: Support, session: Session
 ):
     other = Client(session, ZONE, NOON)
-    supports.accept(session, supports.invite(session, other.account.id, NOON).token, sam.supporter_id, NOON)
+    invitations.accept(session, invitations.invite(session, other.account.id, NOON).token, sam.supporter_id, NOON)
     client.now = local(ZONE, 2026, 11, 18, 21, 5)
     for each in (client, client, other):
         each.practises(client.now + A_MINUTE, 60)
@@ -234,8 +237,8 @@ def test_of_several_pings_of_one_client_that_come_due_together_the_newest_is_hea
 
 def test_a_cheer_does_not_stand_for_a_ping_where_each_coaches_the_other(client: Client, session: Session):
     other = Client(session, ZONE, NOON)
-    token = supports.invite(session, client.account.id, NOON).token
-    relation = supports.accept(session, token, other.account.id, NOON)
+    token = invitations.invite(session, client.account.id, NOON).token
+    relation = invitations.accept(session, token, other.account.id, NOON)
     for each in (client, other):
         phone(session, each.account.id)
     begins(client)
@@ -248,7 +251,7 @@ def test_a_cheer_does_not_stand_for_a_ping_where_each_coaches_the_other(client: 
 
 def test_the_next_signal_follows_the_last_until_the_end(client: Client, session: Session):
     phone(session, client.account.id)
-    notifying.look_away(session, client.account.id, begins(client, check_in_minutes=5), away=True, now=NOON)
+    signals.look_away(session, client.account.id, begins(client, check_in_minutes=5), away=True, now=NOON)
     rung = []
     while (due := delivering.next_due(session)) and due < NOON + A_DAY:
         rung += [(each.kind, (due - NOON) / A_MINUTE) for each in sent(session, due)]
@@ -257,7 +260,7 @@ def test_the_next_signal_follows_the_last_until_the_end(client: Client, session:
 
 def test_a_worker_that_slept_rings_once_and_goes_on_from_now(client: Client, session: Session):
     phone(session, client.account.id)
-    notifying.look_away(session, client.account.id, begins(client, check_in_minutes=5), away=True, now=NOON)
+    signals.look_away(session, client.account.id, begins(client, check_in_minutes=5), away=True, now=NOON)
     assert takes(session, NOON + 12 * A_MINUTE) == []
     assert fates(session) == ["check_in: expired", "check_in: open"]
     assert delivering.next_due(session) == NOON + 15 * A_MINUTE
@@ -266,10 +269,10 @@ def test_a_worker_that_slept_rings_once_and_goes_on_from_now(client: Client, ses
 def test_who_came_back_meanwhile_is_not_called(client: Client, session: Session):
     phone(session, client.account.id)
     exposure = begins(client, check_in_minutes=5)
-    notifying.look_away(session, client.account.id, exposure, away=True, now=NOON)
+    signals.look_away(session, client.account.id, exposure, away=True, now=NOON)
     sent(session, NOON + 5 * A_MINUTE, "later")
     assert fates(session) == ["check_in: waiting", "check_in: open"]
-    notifying.look_away(session, client.account.id, exposure, away=False, now=NOON + 5 * A_MINUTE + A_SECOND)
+    signals.look_away(session, client.account.id, exposure, away=False, now=NOON + 5 * A_MINUTE + A_SECOND)
     assert takes(session, NOON + 6 * A_MINUTE) == []
     assert fates(session) == ["check_in: superseded"]
 
@@ -278,7 +281,7 @@ def test_a_summary_is_handed_out_like_any_ping(client: Client, sam: Support, ses
     lets(sam, contact="weekly")
     exposes(client)
     monday = local(ZONE, 2026, 11, 23, 9)
-    notifying.tell_of_weeks(session, monday)
+    pings.tell_of_weeks(session, monday)
     (claimed,) = takes(session, monday)
     assert (claimed.kind, claimed.exposure_id, claimed.support_id) == ("weekly", None, sam.id)
 

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from erp.domain import cheer as cheers
 from erp.domain import delivery as delivering
-from erp.domain import support as supports
 from erp.domain.delivery import Claimed
+from erp.domain.support import cheer as cheers
+from erp.domain.support import relation as relations
 from erp.storage.notification import Device
 from erp.storage.support import Support
-from tests.unit.clients import Client, local
-from tests.unit.supporting import (
+from tests.make.clients import Client, local
+from tests.make.supporters import (
     A_MINUTE,
     A_SECOND,
     NOON,
@@ -40,14 +40,14 @@ def test_what_was_handed_out_before_the_end_is_not_sent_after_it(
 
 def test_with_the_end_what_was_handed_out_is_gone(client: Client, sam: Support, taken: Claimed, session: Session):
     marks(session, taken, "later", NOON)
-    supports.end(session, sam, NOON)
+    relations.end(session, sam, NOON)
     assert fates(session) == []
     assert takes(session, NOON + A_MINUTE) == []
     marks(session, taken, "sent", NOON + A_MINUTE)
     assert fates(session) == []
 
 
-@pytest.mark.parametrize("change", [lambda each: lets(each, contact="none"), lambda each: supports.want(each, {})])
+@pytest.mark.parametrize("change", [lambda each: lets(each, contact="none"), lambda each: relations.want(each, {})])
 def test_a_kind_that_was_switched_off_since_is_not_sent(
     client: Client, sam: Support, device: Device, session: Session, change: Any
 ):
@@ -94,7 +94,7 @@ def test_a_start_is_tried_again_when_its_finish_was_not_wanted(
     exposure = begins(client)
     sent(session, NOON, "later", retry_after=3 * A_MINUTE)
     goes_on(client, exposure, "finished", 2 * A_MINUTE)
-    supports.want(sam, {"wanted": ["started"]})
+    relations.want(sam, {"wanted": ["started"]})
     assert takes(session, client.now) == []
     assert [each.kind for each in takes(session, NOON + 3 * A_MINUTE)] == ["started"]
 

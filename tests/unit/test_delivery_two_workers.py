@@ -11,12 +11,13 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from erp.domain import delivery as delivering
-from erp.domain import notification as notifying
+from erp.domain.exposure import signals
+from erp.domain.notification import outbox
 from erp.settings import Settings
 from erp.storage.db import Sessions, open_engine
 from erp.storage.notification import Delivery, Notification
-from tests.unit.clients import Client
-from tests.unit.supporting import A_MINUTE, NOON, ZONE, begins, person, phone
+from tests.make.clients import Client
+from tests.make.supporters import A_MINUTE, NOON, ZONE, begins, person, phone
 
 MANY = delivering.BATCH + 50
 
@@ -28,7 +29,7 @@ def sessions(settings: Settings) -> Iterator[Sessions]:
     sessions = Sessions(engine)
     with sessions.writing() as session:
         device = phone(session, person(session).id)
-        notifying.tell_device(session, device, NOON)
+        outbox.tell_device(session, device, NOON)
         first = session.scalars(select(Notification)).one()
         session.add_all(
             Notification(
@@ -107,12 +108,12 @@ def test_on_postgresql_a_tap_while_a_signal_is_handed_out_leaves_one_signal(sett
         phone(session, client.account.id)
         exposure = begins(client, planned_minutes=20, check_in_minutes=5)
         account = client.account.id
-        notifying.look_away(session, account, exposure, away=True, now=NOON)
+        signals.look_away(session, account, exposure, away=True, now=NOON)
         session.commit()
 
     def tap() -> None:
         with sessions.writing() as session:
-            notifying.look_away(session, account, exposure, away=True, now=NOON + 5 * A_MINUTE)
+            signals.look_away(session, account, exposure, away=True, now=NOON + 5 * A_MINUTE)
             session.commit()
 
     with ThreadPoolExecutor(1) as pool, sessions.writing() as worker:

@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from erp.domain.event import NewEvent
-from erp.domain.exposure import happenings_of
+from erp.domain.exposure.event import NewEvent
+from erp.domain.exposure.reading import happenings_of
 from erp.storage.db import Base
 from erp.storage.exposure import Event, Exposure
 from erp.storage.ladder import Fear, Step
 from erp.storage.practice import Day, Tally
-from tests.unit.clients import Client, local
+from tests.make.clients import Client, local
 
 ZONE = "Europe/Lisbon"
 START = local(ZONE, 2026, 11, 18, 12, 0)

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from erp import create_app
-from erp.domain import account as accounts
+from erp.domain.account import account as accounts
 from erp.settings import Settings
 from erp.storage.db import Sessions
 

@@ -3,8 +3,8 @@
 from alembic import context
 from sqlalchemy import text
 
-from erp.storage import account, cheer, exposure, ladder, notification, practice, support  # noqa: F401  (they fill the metadata)
-from erp.storage.db import Base, open_engine
+from erp.storage.db import open_engine
+from erp.storage.tables import Base
 
 url = context.config.attributes["url"]
 engine = open_engine(url)

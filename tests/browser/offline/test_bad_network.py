@@ -58,10 +58,10 @@ def test_a_stranger_in_the_way_is_not_taken_for_a_file_of_ours(handset: Handset)
 
 def test_a_script_that_a_stranger_answers_is_asked_for_again(robin: Robin):
     page, _steps = robin
-    page.context.route("**/people.css", lambda route: route.fulfill(body="<h1>Welcome</h1>", content_type="text/html"))
+    page.context.route("**/support.css", lambda route: route.fulfill(body="<h1>Welcome</h1>", content_type="text/html"))
     page.goto("/people")
-    page.context.unroute("**/people.css")
-    with page.expect_response("**/people.css") as answer:
+    page.context.unroute("**/support.css")
+    with page.expect_response("**/support.css") as answer:
         page.reload()
     assert answer.value.headers["content-type"].startswith("text/css")
     until(page, lambda: page.evaluate("document.styleSheets.length") == 2)

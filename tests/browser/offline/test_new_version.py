@@ -20,9 +20,9 @@ def deploy(server: Server, folder: Path, in_the_kit: str = "") -> None:
     for name in ("erp", "static", "templates"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "app.py", folder)
-    with (folder / "static/js/app.js").open("a") as file:
+    with (folder / "static/js/shell/app.js").open("a") as file:
         file.write("\ndocument.documentElement.dataset.newer = 'yes';\n")
-    with (folder / "static/css/ladder.css").open("a") as file:
+    with (folder / "static/css/ladder/ladder.css").open("a") as file:
         file.write("\n.rung { color: rgb(1, 2, 3); }\n")
     with (folder / "erp/web/kit.py").open("a") as file:
         file.write(f"\n{in_the_kit}\n")

@@ -1,0 +1,1 @@
+"""Exposures: their events, what these fold to, and the timer's signals."""

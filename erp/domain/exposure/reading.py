@@ -1,0 +1,176 @@
+"""How exposures and their events are read."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select
+from sqlalchemy.orm import Session
+
+from erp.domain.errors import NotFound
+from erp.domain.exposure.fold import Happening
+from erp.storage.db import table_of
+from erp.storage.exposure import Event, Exposure
+from erp.storage.ladder import Step
+
+# Past its planned end without a sign of life: nobody knows any more whether somebody is still at it.
+FORGOTTEN_AFTER = timedelta(minutes=30)
+LONGEST_PAUSE = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureView:
+    """One exposure for a page. Durations in seconds; `curve` is (practised second, SUDS)."""
+
+    id: uuid.UUID
+    step_id: uuid.UUID | None
+    title: str
+    phase: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    due_at: datetime | None
+    local_date: date | None
+    seconds: int
+    planned_seconds: int
+    expected_suds: int | None
+    peak_suds: int | None
+    last_suds: int | None
+    resisted: int
+    rituals: int
+    prediction: str | None
+    likelihood: int | None
+    response: str | None
+    outcome: str | None
+    learning: str | None
+    note: str | None
+    stopping_rule: str
+    check_in_minutes: int
+    curve: list[tuple[int, int]]
+
+
+def exposure_of(session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID) -> Exposure:
+    """The client's own exposure; raises NotFound for everybody else's and for none."""
+    row = exposure_if_known(session, account_id, exposure_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def exposure_if_known(session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID) -> Exposure | None:
+    """The client's own exposure, or None while the phone alone knows of it; raises NotFound for somebody else's."""
+    row = session.get(Exposure, exposure_id)
+    if row is not None and row.account_id != account_id:
+        raise NotFound
+    return row
+
+
+def view_of(row: Exposure, title: str | None) -> ExposureView:
+    """The exposure for a page; `title` is its step's."""
+    return ExposureView(
+        id=row.id,
+        step_id=row.step_id,
+        title=title or "",
+        phase=row.phase,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        due_at=row.due_at,
+        local_date=row.local_date,
+        seconds=row.seconds,
+        planned_seconds=row.planned_seconds,
+        expected_suds=row.expected_suds,
+        peak_suds=row.peak_suds,
+        last_suds=row.last_suds,
+        resisted=row.resisted,
+        rituals=row.rituals,
+        prediction=row.prediction,
+        likelihood=row.likelihood,
+        response=row.response,
+        outcome=row.outcome,
+        learning=row.learning,
+        note=row.note,
+        stopping_rule=row.stopping_rule,
+        check_in_minutes=row.check_in_minutes,
+        curve=[(second, suds) for second, suds in row.curve],
+    )
+
+
+def exposures_on(session: Session, account_id: uuid.UUID, day: date) -> list[ExposureView]:
+    """The exposures that started on a local date, first to last."""
+    rows = session.execute(
+        select(Exposure, Step.title)
+        .outerjoin(Step, Step.id == Exposure.step_id)
+        .where(Exposure.account_id == account_id, Exposure.local_date == day)
+        .order_by(Exposure.started_at)
+    )
+    return [view_of(row, title) for row, title in rows]
+
+
+def latest_of_step(session: Session, step: Step, count: int) -> list[ExposureView]:
+    """The latest exposures of a step, newest first."""
+    rows = session.scalars(
+        select(Exposure)
+        .where(Exposure.step_id == step.id, Exposure.started_at.is_not(None))
+        .order_by(Exposure.started_at.desc())
+        .limit(count)
+    )
+    return [view_of(row, step.title) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An exposure that was started and not finished. `overdue`: its planned time has passed."""
+
+    id: uuid.UUID
+    title: str
+    overdue: bool
+
+
+_exposure, _event, _step = table_of(Exposure), table_of(Event), table_of(Step)
+RUNNING = (
+    select(_exposure.c.id, _exposure.c.due_at, _step.c.title)
+    .select_from(_exposure.outerjoin(_step, _step.c.id == _exposure.c.step_id))
+    .where(_exposure.c.account_id == bindparam("account"), _exposure.c.phase == "running")
+    .order_by(_exposure.c.started_at.desc())
+    .limit(1)
+)
+EVENTS = select(
+    _event.c.id, _event.c.kind, _event.c.happened_at, _event.c.shift_ms, _event.c.value, _event.c.data
+).where(_event.c.exposure_id == bindparam("exposure"), _event.c.account_id == bindparam("account"))
+
+
+def running_of(session: Session, account_id: uuid.UUID, now: datetime) -> Running | None:
+    """The client's exposure that was started last and is not finished, if there is one."""
+    row = session.connection().execute(RUNNING, {"account": account_id}).first()
+    if row is None:
+        return None
+    return Running(row.id, row.title or "", row.due_at is not None and row.due_at <= now)
+
+
+def runs(now: datetime) -> ColumnElement[bool]:
+    """The condition that an exposure was started, is not over and not forgotten."""
+    in_time = Exposure.due_at > now - FORGOTTEN_AFTER
+    in_a_pause = and_(Exposure.due_at.is_(None), Exposure.started_at > now - LONGEST_PAUSE)
+    return and_(Exposure.phase == "running", or_(in_time, in_a_pause))
+
+
+def happenings_of(session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID) -> list[Happening]:
+    """The events of an exposure, with corrected times, in the order in which they count."""
+    rows = session.connection().execute(EVENTS, {"account": account_id, "exposure": exposure_id})
+    return sorted(
+        (happening(*row) for row in rows),
+        key=lambda event: (event.at, event.id),
+    )
+
+
+def happening(
+    event_id: uuid.UUID, kind: str, at: datetime, shift_ms: int, value: int | None, data: dict[str, Any] | None
+) -> Happening:
+    """An event from its columns."""
+    if kind == "checked_in":
+        data = {"suds": value}
+    elif kind == "extended":
+        data = {"minutes": value}
+    return Happening(event_id, kind, (at + timedelta(milliseconds=shift_ms)).astimezone(UTC), data or {})

@@ -1,0 +1,1 @@
+"""Fears and the steps of their ladders."""

@@ -1,0 +1,341 @@
+"""Fears and the steps of their ladders: reading them, and everything a client does to them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, select
+from sqlalchemy.orm import Session
+
+from erp.domain.errors import NotFound
+from erp.domain.fields import Fields
+from erp.storage.db import table_of
+from erp.storage.ladder import Fear, Step
+
+STOPPING_RULES = ("time", "halved", "tested")
+
+
+LONGEST_NAME = 80
+LONGEST_TITLE = 200
+LONGEST_TEXT = 2000
+PLANNED_MINUTES = 20
+CHECK_IN_MINUTES = 5
+FIRST_SUDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One step for a page. `first_suds` → `suds` is how its rating moved; `next` marks the one to do now."""
+
+    id: uuid.UUID
+    fear_id: uuid.UUID
+    parent_id: uuid.UUID | None
+    title: str
+    details: str
+    response: str
+    first_suds: int
+    suds: int
+    planned_minutes: int
+    check_in_minutes: int
+    stopping_rule: str
+    mastered: bool
+    archived: bool
+    next: bool
+    runs: int
+    ratings: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class FearView:
+    """One fear with its active steps, hardest first."""
+
+    id: uuid.UUID
+    name: str
+    archived: bool
+    steps: list[StepView] = field(default_factory=list)
+
+
+def view_of(step: Step | Row[*tuple[Any, ...]], *, is_next: bool = False) -> StepView:
+    """The step for a page."""
+    return StepView(
+        id=step.id,
+        fear_id=step.fear_id,
+        parent_id=step.parent_id,
+        title=step.title,
+        details=step.details,
+        response=step.response,
+        first_suds=step.first_suds,
+        suds=step.suds,
+        planned_minutes=step.planned_minutes,
+        check_in_minutes=step.check_in_minutes,
+        stopping_rule=step.stopping_rule,
+        mastered=step.mastered_at is not None,
+        archived=step.archived_at is not None,
+        next=is_next,
+        runs=step.runs,
+        ratings=list(step.ratings),
+    )
+
+
+def fear_of(session: Session, account_id: uuid.UUID, fear_id: uuid.UUID) -> Fear:
+    """The client's own fear; raises NotFound for everybody else's and for none."""
+    fear = session.get(Fear, fear_id)
+    if fear is None or fear.account_id != account_id:
+        raise NotFound
+    return fear
+
+
+def step_of(session: Session, account_id: uuid.UUID, step_id: uuid.UUID) -> Step:
+    """The client's own step; raises NotFound for everybody else's and for none."""
+    step = session.get(Step, step_id)
+    if step is None or step.account_id != account_id:
+        raise NotFound
+    return step
+
+
+def fears(session: Session, account_id: uuid.UUID) -> list[Fear]:
+    """The fears that are not archived, oldest first."""
+    return list(
+        session.scalars(
+            select(Fear)
+            .where(Fear.account_id == account_id, Fear.archived_at.is_(None))
+            .order_by(Fear.created_at, Fear.id)
+        )
+    )
+
+
+def practised_last(fears: Sequence[Fear]) -> Fear | None:
+    """The fear that was practised last, else the first; None where there is none."""
+    practised = [fear for fear in fears if fear.practised_at is not None]
+    return max(practised, key=lambda fear: fear.practised_at or fear.created_at, default=fears[0] if fears else None)
+
+
+def steps_to_rate(session: Session, fear: Fear) -> list[Step]:
+    """The fear's active steps in the order in which they were listed."""
+    return list(
+        session.scalars(
+            select(Step)
+            .where(Step.account_id == fear.account_id, Step.fear_id == fear.id, Step.archived_at.is_(None))
+            .order_by(Step.created_at, Step.position)
+        )
+    )
+
+
+def has_ladder(session: Session, account_id: uuid.UUID) -> bool:
+    """Whether there is a fear that is not archived."""
+    return session.connection().scalar(ANY_FEAR, {"account": account_id}) is not None
+
+
+def ladder_of(session: Session, fear: Fear) -> FearView:
+    """The fear's active steps, hardest first; the lowest that is not mastered is next."""
+    return ladders_of(session, [fear])[0]
+
+
+def ladders_of(session: Session, fears: Sequence[Fear]) -> list[FearView]:
+    """The ladders of fears of one client, in their order."""
+    found: dict[uuid.UUID, list[Step]] = {fear.id: [] for fear in fears}
+    if fears:
+        steps = session.scalars(
+            select(Step)
+            .where(Step.account_id == fears[0].account_id, Step.fear_id.in_(found), Step.archived_at.is_(None))
+            .order_by(Step.suds.desc(), Step.created_at.desc(), Step.position.desc())
+        )
+        for step in steps:
+            found[step.fear_id].append(step)
+    return [_ladder(fear, found[fear.id]) for fear in fears]
+
+
+def _ladder(fear: Fear, steps: Sequence[Step]) -> FearView:
+    lowest = next((step.id for step in reversed(steps) if step.mastered_at is None), None)
+    views = [view_of(step, is_next=step.id == lowest) for step in steps]
+    return FearView(fear.id, fear.name, fear.archived_at is not None, views)
+
+
+_step, _fear = table_of(Step), table_of(Fear)
+ANY_FEAR = select(_fear.c.id).where(_fear.c.account_id == bindparam("account"), _fear.c.archived_at.is_(None)).limit(1)
+NEXT_STEP = (
+    select(_step)
+    .join(_fear, _fear.c.id == _step.c.fear_id)
+    .where(
+        _step.c.account_id == bindparam("account"),
+        _step.c.archived_at.is_(None),
+        _step.c.mastered_at.is_(None),
+        _fear.c.archived_at.is_(None),
+    )
+    .order_by(
+        _fear.c.practised_at.desc().nulls_last(),
+        _fear.c.created_at,
+        _step.c.suds,
+        _step.c.created_at,
+        _step.c.position,
+    )
+    .limit(1)
+)
+
+
+def next_step(session: Session, account_id: uuid.UUID) -> StepView | None:
+    """The step to do now: the lowest that is not mastered, on the ladder that was practised last."""
+    row = session.connection().execute(NEXT_STEP, {"account": account_id}).first()
+    return None if row is None else view_of(row, is_next=True)
+
+
+def easier_step(session: Session, step: Step) -> StepView | None:
+    """The hardest active step of the same ladder that is easier than this one."""
+    easier = session.scalars(
+        select(Step)
+        .where(
+            Step.account_id == step.account_id,
+            Step.fear_id == step.fear_id,
+            Step.archived_at.is_(None),
+            Step.suds < step.suds,
+        )
+        .order_by(Step.suds.desc(), Step.created_at)
+        .limit(1)
+    ).first()
+    return None if easier is None else view_of(easier)
+
+
+def archive_of(session: Session, account_id: uuid.UUID) -> tuple[list[Fear], list[Step]]:
+    """What the client put away: fears, and steps of fears that are still there."""
+    archived = session.scalars(
+        select(Fear).where(Fear.account_id == account_id, Fear.archived_at.is_not(None)).order_by(Fear.archived_at)
+    )
+    steps = session.scalars(
+        select(Step)
+        .join(Fear, Fear.id == Step.fear_id)
+        .where(Step.account_id == account_id, Step.archived_at.is_not(None), Fear.archived_at.is_(None))
+        .order_by(Step.archived_at)
+    )
+    return list(archived), list(steps)
+
+
+def name_fear(
+    session: Session, account_id: uuid.UUID, raw: Mapping[str, Any], now: datetime, fear: Fear | None = None
+) -> Fear:
+    """Give a fear a name; a new one where none is given. Raises Invalid."""
+    fields = Fields(raw)
+    name = fields.text("name", LONGEST_NAME, required=True)
+    fields.check()
+    if fear is None:
+        fear = Fear(id=uuid.uuid4(), account_id=account_id, name=name, created_at=now)
+        session.add(fear)
+    else:
+        fear.name = name
+    return fear
+
+
+def list_steps(session: Session, fear: Fear, titles: Sequence[str], check_in_minutes: int, now: datetime) -> list[Step]:
+    """Add a step for every title that is not empty; they are rated afterwards. Raises Invalid."""
+    fields = Fields({f"title-{number}": title for number, title in enumerate(titles)})
+    kept = [title for name in fields.raw if (title := fields.text(name, LONGEST_TITLE))]
+    if not kept:
+        fields.wrong("title-0", "required")
+    fields.check()
+    steps = [_new_step(session, fear, now, title=title, suds=FIRST_SUDS) for title in kept]
+    for position, step in enumerate(steps):
+        step.position = position
+        step.check_in_minutes = check_in_minutes
+    return steps
+
+
+def rate_steps(steps: Sequence[Step], raw: Mapping[str, Any]) -> None:
+    """Take the rating `suds-<id>` of each step. Raises Invalid."""
+    fields = Fields(raw)
+    ratings = {step.id: fields.whole(f"suds-{step.id}", 0, 100, default=step.suds) for step in steps}
+    fields.check()
+    for step in steps:
+        _rate(step, ratings[step.id])
+
+
+def save_step(
+    session: Session,
+    fear: Fear,
+    raw: Mapping[str, Any],
+    now: datetime,
+    step: Step | None = None,
+) -> Step:
+    """Write down a step, or a new one where none is given. Raises Invalid."""
+    fields = Fields(raw)
+    title = fields.text("title", LONGEST_TITLE, required=True)
+    suds = fields.whole("suds", 0, 100)
+    values = {
+        "details": fields.text("details", LONGEST_TEXT),
+        "response": fields.text("response", LONGEST_TEXT),
+        "planned_minutes": fields.whole("planned_minutes", 1, 240),
+        "check_in_minutes": fields.whole("check_in_minutes", 0, 60),
+        "stopping_rule": fields.one_of("stopping_rule", STOPPING_RULES),
+    }
+    fields.check()
+    if step is None:
+        step = _new_step(session, fear, now, title=title, suds=suds)
+    step.title = title
+    _rate(step, suds)
+    for name, value in values.items():
+        setattr(step, name, value)
+    return step
+
+
+def split_step(session: Session, step: Step, rows: Sequence[tuple[str, str]], now: datetime) -> list[Step]:
+    """Make micro-steps, (title, SUDS) each, out of a step; every one must be rated lower. Raises Invalid.
+
+    Rows without a title are left out. The micro-steps take over what else the step says.
+    """
+    raw: dict[str, str] = {}
+    for number, (title, suds) in enumerate(rows):
+        raw |= {f"title-{number}": title, f"suds-{number}": suds}
+    fields = Fields(raw)
+    made = []
+    for number in range(len(rows)):
+        title = fields.text(f"title-{number}", LONGEST_TITLE)
+        if title:
+            made.append((title, fields.whole(f"suds-{number}", 0, max(0, step.suds - 1))))
+    if not made:
+        fields.wrong("title-0", "required")
+    fields.check()
+    fear = session.get_one(Fear, step.fear_id)
+    micro_steps = [_new_step(session, fear, now, title=title, suds=suds) for title, suds in made]
+    for micro_step in micro_steps:
+        micro_step.parent_id = step.id
+        micro_step.response = step.response
+        micro_step.stopping_rule = step.stopping_rule
+        micro_step.planned_minutes = step.planned_minutes
+        micro_step.check_in_minutes = step.check_in_minutes
+    return micro_steps
+
+
+def mark(thing: Step | Fear, column: str, on: bool, now: datetime) -> None:
+    """Set or clear `mastered_at` or `archived_at`; a time that stands already stays."""
+    if on != (getattr(thing, column) is not None):
+        setattr(thing, column, now if on else None)
+
+
+def _rate(step: Step, suds: int) -> None:
+    step.suds = suds
+    if not step.runs:
+        step.first_suds = suds
+
+
+def _new_step(session: Session, fear: Fear, now: datetime, *, title: str, suds: int) -> Step:
+    step = Step(
+        id=uuid.uuid4(),
+        account_id=fear.account_id,
+        fear_id=fear.id,
+        title=title,
+        details="",
+        response="",
+        first_suds=suds,
+        suds=suds,
+        planned_minutes=PLANNED_MINUTES,
+        check_in_minutes=CHECK_IN_MINUTES,
+        stopping_rule="time",
+        created_at=now,
+        position=0,
+        runs=0,
+        ratings=[],
+    )
+    session.add(step)
+    return step

@@ -1,0 +1,1 @@
+"""What is sent to whom: kinds, the outbox, devices, quiet hours."""

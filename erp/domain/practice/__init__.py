@@ -1,0 +1,1 @@
+"""The plan, the pauses, the days and the streak."""

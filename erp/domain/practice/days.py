@@ -1,0 +1,151 @@
+"""The client's days: what a plan, the pauses and the practice make of each, and the streak they add up to.
+
+Pure rules: what reads and keeps the rows is in erp/domain/practice/record.py. All days are local dates of the client.
+"""
+
+from __future__ import annotations
+
+import uuid
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from erp.domain.dates import ONE_DAY, monday_of
+
+COUNTS_FROM_SECONDS = 60
+SETTLE_AFTER_DAYS = 28
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """What the client committed to from `starts_on` on. `weekdays`: Monday is 0."""
+
+    starts_on: date
+    minutes: int
+    kind: str
+    weekdays: tuple[int, ...]
+    days_per_week: int
+
+
+@dataclass(frozen=True, slots=True)
+class PauseView:
+    """Days in which nothing is expected, both ends included."""
+
+    id: uuid.UUID | None
+    first_day: date
+    last_day: date
+
+
+@dataclass(frozen=True, slots=True)
+class DayView:
+    """One day and its state: goal, practised, rest, paused, missed, open, future or before."""
+
+    date: date
+    state: str
+    seconds: int = 0
+    exposures: int = 0
+    goal_seconds: int | None = None
+    today: bool = False
+
+    @property
+    def share(self) -> float:
+        """How much of the goal was done, 0 to 1; a half where no plan says how much that is."""
+        if not self.seconds:
+            return 0.0
+        return min(1.0, self.seconds / self.goal_seconds) if self.goal_seconds else 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The streak in days, and what only ever grows: practice days, seconds, exposures."""
+
+    current: int
+    longest: int
+    days: int
+    seconds: int
+    exposures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The streak as it stands at the end of `through`."""
+
+    through: date
+    current: int = 0
+    longest: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that the state of a day depends on. `plans` by start, oldest first; `practised`: day → (seconds, exposures).
+
+    `practised` must reach back to the Monday of the first day that is asked for.
+    """
+
+    first_day: date
+    plans: Sequence[PlanView]
+    pauses: Sequence[PauseView]
+    practised: Mapping[date, tuple[int, int]]
+
+    def plan_on(self, day: date) -> PlanView | None:
+        """The plan in force on a day: the one that started last."""
+        found = bisect_right(self.plans, day, key=lambda plan: plan.starts_on)
+        return self.plans[found - 1] if found else None
+
+    def paused_on(self, day: date) -> bool:
+        """Whether a pause covers the day."""
+        return any(pause.first_day <= day <= pause.last_day for pause in self.pauses)
+
+
+def day_views(facts: Facts, first: date, last: date, today: date) -> list[DayView]:
+    """The days from `first` to `last`, both included."""
+    return [day for day in _days_from(facts, monday_of(first), last, today) if day.date >= first]
+
+
+def _days_from(facts: Facts, monday: date, last: date, today: date) -> Iterator[DayView]:
+    day, idle = monday, 0
+    while day <= last:
+        if day.weekday() == 0:
+            idle = 0
+        plan = facts.plan_on(day)
+        goal = plan.minutes * 60 if plan else None
+        seconds, exposures = facts.practised.get(day, (0, 0))
+        if exposures:
+            state = "goal" if goal and seconds >= goal else "practised"
+        else:
+            state = _idle_state(facts, plan, day, today, idle)
+            idle += state in ("rest", "missed")
+        yield DayView(day, state, seconds, exposures, goal, day == today)
+        day += ONE_DAY
+
+
+def _idle_state(facts: Facts, plan: PlanView | None, day: date, today: date, idle: int) -> str:
+    """The state of a day without practice; `idle` such days came before it in its week."""
+    if day < facts.first_day:
+        return "before"
+    if facts.paused_on(day):
+        return "paused"
+    if day > today:
+        return "future"
+    if plan and plan.kind == "weekdays" and day.weekday() not in plan.weekdays:
+        return "rest"
+    if day == today:
+        return "open"
+    if plan is None:
+        return "rest"
+    if plan.kind == "per_week" and idle < 7 - plan.days_per_week:
+        return "rest"
+    return "missed"
+
+
+def run_through(facts: Facts, run: Run, last: date, today: date) -> Run:
+    """The streak at the end of `last`, going on from `run`, which must end on a Sunday."""
+    current, longest = run.current, run.longest
+    for day in _days_from(facts, run.through + ONE_DAY, last, today):
+        if day.state in ("goal", "practised"):
+            current += 1
+            longest = max(longest, current)
+        elif day.state in ("missed", "before"):
+            current = 0
+    return Run(last, current, longest)

@@ -1,0 +1,100 @@
+"""What the client commits to: plans that hold from a date on, and pauses in which nothing is expected."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from erp.domain.account.account import account_of
+from erp.domain.errors import Conflict, NotFound
+from erp.domain.fields import Fields
+from erp.storage.practice import Pause, Plan
+
+KINDS = ("per_week", "weekdays")
+PAUSE_REACHES_BACK = timedelta(days=7)
+LONGEST_PAUSE = timedelta(days=366)
+FURTHEST_START = timedelta(days=366)
+
+
+def set_plan(session: Session, account_id: uuid.UUID, raw: Mapping[str, Any], today: date) -> Plan:
+    """Commit to minutes a day and days from a date on, today at the earliest; earlier days keep their states.
+
+    Takes minutes (or own_minutes where minutes is "own"), kind, weekdays (list of 0–6), days_per_week, starts_on.
+    Raises Invalid.
+    """
+    fields = Fields(raw)
+    name = "own_minutes" if raw.get("minutes") == "own" else "minutes"
+    minutes = fields.whole(name, 1, 240)
+    kind = fields.one_of("kind", KINDS)
+    weekdays = 0
+    days_per_week = 7
+    if kind == "weekdays":
+        chosen = {str(day) for day in raw.get("weekdays") or ()}
+        if not chosen or not chosen <= set("0123456"):
+            fields.wrong("weekdays", "no_weekday")
+        else:
+            weekdays = sum(1 << int(day) for day in chosen)
+    else:
+        days_per_week = fields.whole("days_per_week", 1, 7)
+    starts_on = fields.day("starts_on", default=today)
+    if starts_on and not today <= starts_on <= today + FURTHEST_START:
+        fields.wrong("starts_on", "plan_start")
+    fields.check()
+    assert starts_on
+    account_of(session, account_id)
+    plan = session.get(Plan, (account_id, starts_on))
+    if plan is None:
+        plan = Plan(account_id=account_id, starts_on=starts_on)
+        session.add(plan)
+    plan.minutes, plan.kind, plan.weekdays, plan.days_per_week = minutes, kind, weekdays, days_per_week
+    session.flush()
+    return plan
+
+
+def add_pause(session: Session, account_id: uuid.UUID, raw: Mapping[str, Any], today: date, now: datetime) -> Pause:
+    """Expect nothing from first_day to last_day, both included. It may start up to 7 days back. Raises Invalid."""
+    fields = Fields(raw)
+    first_day, last_day = fields.day("first_day"), fields.day("last_day")
+    if first_day and not today - PAUSE_REACHES_BACK <= first_day <= today + FURTHEST_START:
+        fields.wrong("first_day", "pause_start")
+    elif first_day and last_day and not first_day <= last_day <= first_day + LONGEST_PAUSE:
+        fields.wrong("last_day", "pause_end")
+    fields.check()
+    pause = Pause(account_id=account_id, first_day=first_day, last_day=last_day, created_at=now)
+    session.add(pause)
+    session.flush()
+    return pause
+
+
+def pause_of(session: Session, account_id: uuid.UUID, pause_id: uuid.UUID) -> Pause:
+    """The client's own pause; raises NotFound for everybody else's and for none."""
+    pause = session.get(Pause, pause_id)
+    if pause is None or pause.account_id != account_id:
+        raise NotFound
+    return pause
+
+
+def end_pause(session: Session, pause: Pause, today: date) -> None:
+    """End a pause: it covers the days before today; one that has not begun goes away. Raises Conflict when over."""
+    if pause.last_day < today:
+        raise Conflict
+    if pause.first_day >= today:
+        session.delete(pause)
+    else:
+        pause.last_day = today - timedelta(days=1)
+    session.flush()
+
+
+def call_off_upcoming(session: Session, account_id: uuid.UUID, today: date) -> None:
+    """Forget every plan that has not begun; the one that holds today goes on."""
+    session.execute(delete(Plan).where(Plan.account_id == account_id, Plan.starts_on > today))
+
+
+def has_plan(session: Session, account_id: uuid.UUID) -> bool:
+    """Whether the client ever committed to a plan."""
+    return session.scalar(select(Plan.starts_on).where(Plan.account_id == account_id).limit(1)) is not None

@@ -1,0 +1,1 @@
+"""Supporters: invitations, what is shared, pings and cheers."""

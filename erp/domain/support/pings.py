@@ -1,0 +1,202 @@
+"""What supporters should hear of a client's practice, added in the transaction of the verb that causes it.
+
+Nothing is sent here. A ping says who practised, how long and the streak, whatever else is shared: it lies on a lock
+screen.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import exists, insert, select, update
+from sqlalchemy.orm import Session, aliased
+
+from erp.domain.dates import ONE_DAY
+from erp.domain.notification.kinds import EARLIER, ENDS, RANKS
+from erp.domain.notification.outbox import row_of
+from erp.domain.practice.days import COUNTS_FROM_SECONDS, DayView
+from erp.domain.practice.record import Practice, pauses_of, practice_of, practices_of
+from erp.domain.support.relation import heard, hears
+from erp.storage.account import Account
+from erp.storage.exposure import Exposure
+from erp.storage.notification import Notification
+from erp.storage.support import Support
+
+FRESH_START = timedelta(minutes=5)
+FRESH_END = timedelta(minutes=30)
+
+
+# A streak is told once, however often the day it stands on goes on.
+MILESTONE_HOLDS = timedelta(days=2)
+MILESTONES = (3, 7, 14, 30, 60, 100)
+WEEKLY_FROM_HOUR = 9
+
+
+def is_milestone(streak: int) -> bool:
+    """Whether a streak of so many days is told as a milestone: 3, 7, 14, 30, 60, 100, then every 50."""
+    return streak in MILESTONES or (streak > MILESTONES[-1] and streak % 50 == 0)
+
+
+def tell_of_practice(
+    session: Session,
+    account_id: uuid.UUID,
+    exposure_id: uuid.UUID,
+    after: Mapping[str, Any],
+    today: date,
+    now: datetime,
+) -> bool:
+    """Add the pings for an exposure that was just started or finished; whether there were any.
+
+    `after` holds the exposure's columns. A finish that was taken back and made again is told again only where more can
+    be said of it now. News that come late, from a phone that was offline, are no news, but for one word about today;
+    and a pause holds pings back.
+    """
+    ended = after["finished_at"] is not None
+    late = now - (after["finished_at"] or after["started_at"]) > (FRESH_END if ended else FRESH_START)
+    if late and not (ended and after["local_date"] == today):
+        return False
+    rows = session.execute(
+        select(Support, Account)
+        .join(Account, Account.id == Support.client_id)
+        .where(Support.client_id == account_id, Support.ended_at.is_(None))
+    ).all()
+    listening = [(support, client) for support, client in rows if heard(support)]
+    if not listening or any(pause.first_day <= today <= pause.last_day for pause in pauses_of(session, account_id)):
+        return False
+    if late:
+        return _tell_late(session, listening, exposure_id, today, now)
+    told = _told_of_its_end(session, exposure_id) if ended else {}
+    congratulated: Collection[uuid.UUID | None] = ()
+    facts: dict[str, Any] = {}
+    happened: tuple[str, ...] = ("started",)
+    if ended:
+        # Whose phone is further east than their days begins tomorrow's already.
+        day = after["local_date"]
+        practice = practice_of(session, account_id, max(today, day), day, day)
+        happened = _happened(practice, practice.between(day, day)[0], after["seconds"])
+        facts = {"seconds": after["seconds"], "streak": practice.totals().current}
+        if "milestone" in happened:
+            congratulated = _congratulated(session, [support.id for support, _client in listening], now)
+    pings = []
+    for support, client in listening:
+        # One exposure is one ping at a time: the most that can be said of it, to who wants to hear that.
+        new = [kind for kind in happened if kind != "milestone" or support.id not in congratulated]
+        kind = next((kind for kind in new if kind in heard(support)), None)
+        if kind and RANKS[kind] > told.get(support.id, -1):
+            links = {"support_id": support.id, "exposure_id": exposure_id}
+            pings.append(row_of(support.supporter_id, kind, facts | {"name": client.display_name}, now, **links))
+    if pings:
+        session.execute(insert(Notification), pings)
+    return bool(pings)
+
+
+def _told_of_its_end(session: Session, exposure_id: uuid.UUID) -> dict[uuid.UUID | None, int]:
+    """How much each supporter was told of the end, by rank."""
+    told: dict[uuid.UUID | None, int] = {}
+    rows = session.execute(
+        select(Notification.support_id, Notification.kind).where(
+            Notification.exposure_id == exposure_id, Notification.kind.in_(ENDS), Notification.given_up.is_(None)
+        )
+    )
+    for support_id, kind in rows:
+        told[support_id] = max(told.get(support_id, RANKS["finished"]), RANKS[kind])
+    return told
+
+
+def _congratulated(session: Session, supports: Collection[uuid.UUID], now: datetime) -> Collection[uuid.UUID | None]:
+    """Which supporters were told of this milestone: the one before was three days ago at least."""
+    return session.scalars(
+        select(Notification.support_id).where(
+            Notification.support_id.in_(supports),
+            Notification.kind == "milestone",
+            Notification.created_at > now - MILESTONE_HOLDS,
+            Notification.given_up.is_(None),
+        )
+    ).all()
+
+
+def _tell_late(
+    session: Session, listening: Sequence[tuple[Support, Account]], exposure_id: uuid.UUID, today: date, now: datetime
+) -> bool:
+    """Say once for the client's today that there was practice, to who was told of none; whether somebody new hears.
+
+    What was not handed out yet is brought up to date instead.
+    """
+    asking = {support.id: support for support, _client in listening if hears(support, EARLIER)}
+    if not asking:
+        return False
+    told = session.execute(
+        select(Notification.id, Notification.support_id, Notification.kind)
+        .join(Exposure, Exposure.id == Notification.exposure_id)
+        .where(
+            Notification.support_id.in_(asking),
+            Notification.kind.in_(ENDS),
+            Notification.given_up.is_(None),
+            Exposure.local_date == today,
+        )
+    ).all()
+    client = listening[0][1]
+    practice = practice_of(session, client.id, today, today, today)
+    day = practice.between(today, today)[0]
+    facts = {"name": client.display_name, "seconds": day.seconds, "streak": practice.totals().current}
+    waiting = Notification.id.in_([row.id for row in told if row.kind == EARLIER]), Notification.settled_at.is_(None)
+    session.execute(update(Notification).where(*waiting).values(facts=facts))
+    # Tomorrow it would not be true any more.
+    midnight = datetime.combine(today + ONE_DAY, time(), ZoneInfo(client.time_zone)).astimezone(UTC)
+    pings = []
+    for key in asking.keys() - {row.support_id for row in told}:
+        ping = row_of(asking[key].supporter_id, EARLIER, facts, now, support_id=key, exposure_id=exposure_id)
+        pings.append(ping | {"expires_at": min(ping["expires_at"], midnight)})
+    if pings:
+        session.execute(insert(Notification), pings)
+    return bool(pings)
+
+
+def _happened(practice: Practice, day: DayView, seconds: int) -> tuple[str, ...]:
+    """What an exposure of so many seconds brought about, the greatest first."""
+    kinds = ["finished"]
+    if seconds >= COUNTS_FROM_SECONDS:
+        if day.state == "goal" and day.goal_seconds and day.seconds - seconds < day.goal_seconds:
+            kinds.insert(0, "goal")
+        if is_milestone(practice.totals().current):
+            kinds.insert(0, "milestone")
+    return tuple(kinds)
+
+
+def tell_of_weeks(session: Session, now: datetime) -> int:
+    """Add the summary of last week for supporters who hear that alone, once it is Monday morning; how many."""
+    client = aliased(Account)
+    rows = session.execute(
+        select(Support, client.display_name, client.time_zone)
+        .join(client, client.id == Support.client_id)
+        .where(
+            Support.ended_at.is_(None),
+            Support.contact == "weekly",
+            ~exists().where(
+                Notification.support_id == Support.id,
+                Notification.kind == "weekly",
+                Notification.created_at > now - 6 * ONE_DAY,
+            ),
+        )
+    ).all()
+    mornings = [
+        (support, name, local.date())
+        for support, name, local in ((support, name, now.astimezone(ZoneInfo(zone))) for support, name, zone in rows)
+        if local.weekday() == 0 and local.hour >= WEEKLY_FROM_HOUR and heard(support)
+    ]
+    practices = practices_of(session, {support.client_id: today for support, _name, today in mornings})
+    summaries = []
+    for support, name, today in mornings:
+        practice = practices[support.client_id]
+        days = [day for day in practice.between(today - 7 * ONE_DAY, today - ONE_DAY) if day.exposures]
+        # A week without practice is not held up to anybody, and a pause is the client's own.
+        if days and not practice.facts.paused_on(today):
+            facts = {"name": name, "days": len(days), "seconds": sum(day.seconds for day in days)}
+            summaries.append(row_of(support.supporter_id, "weekly", facts, now, support_id=support.id))
+    if summaries:
+        session.execute(insert(Notification), summaries)
+    return len(summaries)

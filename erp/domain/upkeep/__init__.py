@@ -1,0 +1,1 @@
+"""Whether the stored data holds together, and how it is rebuilt."""

@@ -1,0 +1,122 @@
+"""Rows that cannot be read, that point to nothing, and exposures and events without each other."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from cryptography.fernet import InvalidToken
+from sqlalchemy import ForeignKeyConstraint, LargeBinary, Table, delete, insert, select, type_coerce, update
+from sqlalchemy.orm import Session
+
+from erp.domain.upkeep.integrity import AT_ONCE, UNREADABLE, Finding, columns_of, place_now, states_of
+from erp.storage.account import Account
+from erp.storage.db import EncryptedJSON, EncryptedText, box, damages, table_of
+from erp.storage.exposure import Event, Exposure
+from erp.storage.ladder import Step
+from erp.storage.notification import Device, Notification
+from erp.storage.tables import Base
+
+_account, _exposure, _event, _step = map(table_of, (Account, Exposure, Event, Step))
+_device, _notification = map(table_of, (Device, Notification))
+
+
+def check_readable(session: Session) -> Iterator[Finding]:
+    """Pages of the file that are damaged, and texts that none of the data keys opens; those of exposures come later."""
+    for answer in damages(session):
+        yield Finding("database", "file", answer, lost=True)
+    for table in Base.metadata.sorted_tables:
+        if table is not _exposure and table is not _event:
+            yield from _unreadable(session, table)
+
+
+def drop_unreadable(session: Session, found: Iterable[Finding], now: datetime) -> None:
+    """Drop notifications that cannot be read, and stop devices of which that holds: they would hold up the others."""
+    found = list(found)
+    pings, devices = ([uuid.UUID(one.key) for one in found if one.table == name] for name in ("notification", "device"))
+    session.execute(delete(_notification).where(_notification.c.id.in_(pings)))
+    stopped = {"digest": None, "subscription": None, "stopped_at": now}
+    session.execute(update(_device).where(_device.c.id.in_(devices)).values(stopped))
+
+
+def check_links(session: Session, *, repair: bool = False) -> Iterator[Finding]:
+    """Rows that point to a row that is not there, and exposures and events without each other.
+
+    What points to nothing goes as if the other had been deleted. An exposure that is gone comes back from its events.
+    """
+    yield from _missing_exposures(session, repair=repair)
+    for table in Base.metadata.sorted_tables:
+        for constraint in sorted(table.foreign_key_constraints, key=lambda each: str(each.name)):
+            if constraint.referred_table is not _exposure or table is not _event:
+                yield from _dangling(session, table, constraint, repair=repair)
+    alone = ~select(_event.c.id).where(_event.c.exposure_id == _exposure.c.id).exists()
+    for exposure, started_at in session.execute(select(_exposure.c.id, _exposure.c.started_at).where(alone)).all():
+        # Where something was practised, the row is all that is left of it.
+        yield Finding("exposure", str(exposure), "has no event", lost=started_at is not None)
+        if repair and started_at is None:
+            session.execute(delete(_exposure).where(_exposure.c.id == exposure, alone))
+    strange = select(_exposure.c.id).join(_step, _step.c.id == _exposure.c.step_id)
+    for exposure in session.scalars(strange.where(_step.c.account_id != _exposure.c.account_id)).all():
+        yield Finding("exposure", str(exposure), "step_id points to somebody else's")
+        if repair:
+            session.execute(update(_exposure).where(_exposure.c.id == exposure).values(step_id=None))
+
+
+def _missing_exposures(session: Session, *, repair: bool) -> Iterator[Finding]:
+    missing = (
+        select(_event.c.exposure_id, _event.c.account_id)
+        .distinct()
+        .join(_account, _account.c.id == _event.c.account_id)
+        .where(~select(_exposure.c.id).where(_exposure.c.id == _event.c.exposure_id).exists())
+    )
+    owners = {row.exposure_id: row.account_id for row in session.execute(missing)}
+    for exposure, account in owners.items():
+        try:
+            (state,) = states_of(session, account, [exposure]).values()
+            values = columns_of(state) | place_now(session, account, state)
+        except UNREADABLE:
+            yield Finding("exposure", str(exposure), "is not there, and its events cannot be read", lost=True)
+            continue
+        yield Finding("exposure", str(exposure), "is not there, but its events are")
+        if repair:
+            session.execute(insert(_exposure).values(id=exposure, account_id=account, **values))
+
+
+def _dangling(session: Session, table: Table, constraint: ForeignKeyConstraint, *, repair: bool) -> Iterator[Finding]:
+    parent = constraint.referred_table.alias("parent")
+    (element,) = constraint.elements
+    column = element.parent
+    there = select(parent.c[element.column.name]).where(parent.c[element.column.name] == column).exists()
+    keys = list(table.primary_key.columns)
+    for row in session.execute(select(*keys).where(column.is_not(None), ~there)).all():
+        yield Finding(table.name, _key(row), f"{column.name} points to nothing")
+        if repair:
+            mine = [key == value for key, value in zip(keys, row, strict=True)]
+            if constraint.ondelete == "SET NULL":
+                session.execute(update(table).where(*mine).values({column.name: None}))
+            else:
+                session.execute(delete(table).where(*mine))
+
+
+def _key(row: Sequence[Any]) -> str:
+    return " ".join(map(str, row))
+
+
+def _unreadable(session: Session, table: Table) -> Iterator[Finding]:
+    """Encrypted texts that none of the data keys opens."""
+    keys = list(table.primary_key.columns)
+    sealed = [column for column in table.columns if isinstance(column.type, EncryptedText | EncryptedJSON)]
+    if not sealed:
+        return
+    raw = [type_coerce(column, LargeBinary).label(column.name) for column in sealed]
+    for row in session.execute(select(*keys, *raw).execution_options(yield_per=AT_ONCE)):
+        for column, token in zip(sealed, row[len(keys) :], strict=True):
+            try:
+                if token is not None:
+                    box.open(bytes(token))
+            except InvalidToken:
+                # Nothing tells what these said, and nobody needs them any more.
+                lost = table is not _notification and table is not _device
+                yield Finding(table.name, _key(row[: len(keys)]), f"{column.name} cannot be read", lost)

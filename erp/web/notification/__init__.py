@@ -1,0 +1,1 @@
+"""Devices, quiet hours and discretion."""

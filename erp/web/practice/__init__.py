@@ -1,0 +1,1 @@
+"""Today, the plan and the calendar."""

@@ -1,0 +1,1 @@
+"""People: supporters, clients, invitations and cheers."""

@@ -1,0 +1,493 @@
+"""The check: every way in which rows can contradict each other is found and rebuilt, and nothing else is touched."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, Table, delete, func, insert, select, text, update
+from sqlalchemy.orm import Session
+
+from erp.domain.exposure.signals import look_away
+from erp.domain.support import cheer as cheers
+from erp.domain.upkeep.integrity import Finding, accounts, check_account, count_accounts
+from erp.domain.upkeep.orphans import check_links, check_readable, drop_unreadable
+from erp.storage.account import Account
+from erp.storage.db import Base, table_of
+from erp.storage.exposure import Event, Exposure
+from erp.storage.ladder import Step
+from erp.storage.notification import Notification
+from erp.storage.practice import Day, Tally
+from erp.storage.support import Support
+from tests.make.clients import EVERY_DAY, Client, undone
+from tests.make.supporters import A_DAY, A_MINUTE, A_SECOND, NOON, ZONE, begins, coach, exposes, goes_on, phone, takes
+from tests.unit.practice.test_practice_against_reference import (
+    TURNING_POINTS,
+    Life,
+    after_midnight,
+    hours_of_day,
+    steps,
+    zones,
+)
+
+TEXTS = ("Noor", "dogs", "kennel", "it bites", "not running", "it slept", "proud", "example.org", "Still with you")
+
+
+def findings(session: Session, now: datetime, *, repair: bool = False) -> list[Finding]:
+    """Everything that does not hold."""
+    session.flush()
+    session.expire_all()
+    found = [*check_readable(session), *check_links(session, repair=repair)]
+    for account in accounts(session):
+        found += check_account(session, account, now, repair=repair)
+    session.expire_all()
+    return found
+
+
+def everything(session: Session) -> dict[str, list[Any]]:
+    """Every row of every table."""
+    session.flush()
+    return {table.name: sorted(map(repr, session.execute(select(table)))) for table in Base.metadata.tables.values()}
+
+
+@contextmanager
+def unguarded(session: Session) -> Iterator[None]:
+    """Without foreign keys, as a damaged or a carelessly edited database is."""
+    session.flush()
+    if session.get_bind().dialect.name == "sqlite":
+        # Off they cannot be within a transaction; the test's own is never committed, so that they are never looked at.
+        session.execute(text("PRAGMA defer_foreign_keys=ON"))
+        yield
+        session.flush()
+    else:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        yield
+        session.flush()
+        session.execute(text("SET LOCAL session_replication_role = origin"))
+    session.expire_all()
+
+
+@pytest.fixture
+def client(session: Session) -> Client:
+    """Somebody with a week of practice long ago, texts, a plan, a pause, a coach, cheers and pings: all there is."""
+    client = Client(session, ZONE, NOON - 43 * A_DAY)
+    client.plans_weekdays(5, EVERY_DAY)
+    for _ in range(5):
+        client.now += A_DAY
+        client.practises(client.now, 420)
+    client.pauses_for(client.today, client.today + A_DAY)
+    client.now = NOON
+    sam = coach(client)
+    phone(session, sam.supporter_id)
+    phone(session, client.account.id)
+    said = {"expected_suds": 60, "prediction": "it bites", "likelihood": 70, "response": "not running"}
+    exposure = begins(client, **said, check_in_minutes=3, stopping_rule="halved")
+    goes_on(client, exposure, "checked_in", A_MINUTE, suds=80)
+    goes_on(client, exposure, "resisted", A_SECOND)
+    goes_on(client, exposure, "ritual", A_SECOND)
+    cheers.send(session, sam, {"text": "Still with you."}, client.now)
+    look_away(session, client.account.id, exposure, True, client.now)
+    takes(session, client.now)
+    goes_on(client, exposure, "finished", 8 * A_MINUTE)
+    goes_on(client, exposure, "noted", outcome="no", learning="it slept", note="proud", suds=30)
+    begins(client)
+    exposes(Client(session, "Asia/Kathmandu", NOON))
+    session.flush()
+    return client
+
+
+@pytest.fixture
+def exposure(client: Client, session: Session) -> uuid.UUID:
+    """The one with texts."""
+    return session.scalars(select(Exposure.id).where(Exposure.phase == "done")).one()
+
+
+# What is healthy.
+
+
+def test_nothing_is_found_where_all_is_well_and_a_repair_changes_nothing(client: Client, session: Session):
+    before = everything(session)
+    assert session.scalar(select(Tally.settled_through).where(Tally.account_id == client.account.id))
+    assert findings(session, client.now) == []
+    assert findings(session, client.now, repair=True) == []
+    assert everything(session) == before
+
+
+@settings(max_examples=30)
+@given(
+    start=st.sampled_from(TURNING_POINTS), second=hours_of_day, zone=zones, way=st.lists(steps, min_size=2, max_size=14)
+)
+def test_nothing_is_found_whatever_a_client_lived_through(
+    migrated_engine: Engine, start: date, second: int, zone: str, way: list[tuple]
+):
+    with undone(migrated_engine) as session:
+        life = Life(Client(session, zone, after_midnight(zone, start, second)))
+        for step in way:
+            life.live(step)
+        assert findings(session, life.client.now) == []
+        life.tell_the_rest()
+        assert findings(session, life.client.now) == []
+
+
+# Exposures.
+
+WRONG = {
+    "phase": "after",
+    "started_at": NOON - A_SECOND,
+    "finished_at": NOON,
+    "ended": False,
+    "due_at": NOON,
+    "seconds": 100_000,
+    "planned_seconds": 60,
+    "peak_suds": 100,
+    "last_suds": None,
+    "resisted": 7,
+    "rituals": 0,
+    "curve": [[0, 1]],
+    "expected_suds": 1,
+    "likelihood": None,
+    "stopping_rule": "time",
+    "check_in_minutes": 60,
+    "prediction": "it barks",
+    "response": None,
+    "outcome": "yes",
+    "learning": "nothing",
+    "note": None,
+}
+
+
+@pytest.mark.parametrize("column", WRONG)
+def test_a_folded_column_that_is_wrong_is_named_and_rebuilt(
+    client: Client, exposure: uuid.UUID, session: Session, column: str
+):
+    row = select(table_of(Exposure)).where(Exposure.id == exposure)
+    healthy = session.execute(row).one()
+    session.execute(update(Exposure).where(Exposure.id == exposure).values({column: WRONG[column]}))
+    found = findings(session, client.now)
+    assert found[0] == Finding("exposure", str(exposure), f"not what its events fold to: {column}")
+    assert findings(session, client.now, repair=True)
+    assert session.execute(row).one() == healthy
+    assert findings(session, client.now) == []
+
+
+def test_every_folded_column_is_looked_at():
+    fixed = {"id", "account_id", "step_id", "local_date", "zone", "away_since"}
+    assert set(WRONG) == set(table_of(Exposure).columns.keys()) - fixed
+
+
+@pytest.mark.parametrize("column", ["local_date", "zone"])
+def test_an_exposure_without_its_date_gets_it_back(client: Client, exposure: uuid.UUID, session: Session, column: str):
+    session.execute(update(Exposure).where(Exposure.id == exposure).values({column: None}))
+    what = {finding.what for finding in findings(session, client.now) if finding.table == "exposure"}
+    assert what == {"started and has no date"}
+    findings(session, client.now, repair=True)
+    row = session.get_one(Exposure, exposure)
+    assert (row.local_date, row.zone) == (date(2026, 11, 18), ZONE)
+    assert findings(session, client.now) == []
+
+
+def test_an_exposure_that_is_gone_comes_back_from_its_events_with_its_day(
+    client: Client, exposure: uuid.UUID, session: Session
+):
+    row = select(table_of(Exposure)).where(Exposure.id == exposure)
+    healthy, before = session.execute(row).one(), everything(session)
+    events = session.execute(select(table_of(Event)).where(Event.exposure_id == exposure)).all()
+    with unguarded(session):
+        session.execute(delete(Exposure).where(Exposure.id == exposure))
+        if not session.scalar(select(func.count()).where(Event.exposure_id == exposure)):
+            # SQLite deletes with it what only the foreign key would.
+            session.execute(insert(Event), [each._asdict() for each in events])
+    found = findings(session, client.now)
+    assert Finding("exposure", str(exposure), "is not there, but its events are") in found
+    assert not [finding for finding in found if finding.table == "event"]
+    findings(session, client.now, repair=True)
+    assert session.execute(row).one() == healthy
+    assert findings(session, client.now) == []
+    after = everything(session)
+    assert all(after[name] == before[name] for name in ("event", "day", "tally", "step"))
+
+
+def test_an_exposure_without_an_event_in_which_was_practised_is_all_that_is_left_and_stays(
+    client: Client, exposure: uuid.UUID, session: Session
+):
+    session.execute(delete(Event).where(Event.exposure_id == exposure))
+    before = everything(session)
+    lost = Finding("exposure", str(exposure), "has no event", lost=True)
+    assert findings(session, client.now, repair=True) == [lost]
+    assert everything(session) == before
+
+
+def test_a_step_of_somebody_else_is_none(client: Client, exposure: uuid.UUID, session: Session):
+    other = session.scalars(select(Step.id).where(Step.account_id != client.account.id)).first()
+    session.execute(update(Exposure).where(Exposure.id == exposure).values(step_id=other))
+    found = findings(session, client.now, repair=True)
+    assert Finding("exposure", str(exposure), "step_id points to somebody else's") in found
+    assert session.get_one(Exposure, exposure).step_id is None
+    assert findings(session, client.now) == []
+
+
+def test_an_exposure_without_an_event_goes(client: Client, session: Session):
+    stray = uuid.uuid4()
+    session.execute(insert(Exposure).values(id=stray, account_id=client.account.id))
+    assert findings(session, client.now) == [Finding("exposure", str(stray), "has no event")]
+    findings(session, client.now, repair=True)
+    assert session.get(Exposure, stray) is None
+    assert findings(session, client.now) == []
+
+
+# Days, totals, the settled streak, steps.
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        update(Day).where(Day.date == date(2026, 11, 18)).values(seconds=1),
+        update(Day).where(Day.date == date(2026, 11, 18)).values(exposures=9),
+        delete(Day).where(Day.date == date(2026, 11, 18)),
+        update(Day).where(Day.date == date(2026, 11, 18)).values(date=date(2026, 11, 17)),
+    ],
+    ids=["seconds", "exposures", "missing", "elsewhere"],
+)
+def test_a_day_that_is_not_what_its_exposures_add_up_to_is_rebuilt(client: Client, session: Session, change: Any):
+    before = everything(session)
+    session.execute(change.where(Day.account_id == client.account.id))
+    found = findings(session, client.now)
+    assert {finding.table for finding in found} == {"day"}
+    assert Finding("day", f"{client.account.id} 2026-11-18", "not what its exposures add up to") in found
+    findings(session, client.now, repair=True)
+    assert everything(session) == before
+
+
+def test_a_day_too_many_goes(client: Client, session: Session):
+    before = everything(session)
+    session.add(Day(account_id=client.account.id, date=date(2026, 11, 17), seconds=60, exposures=1))
+    assert [finding.key for finding in findings(session, client.now)] == [f"{client.account.id} 2026-11-17"]
+    findings(session, client.now, repair=True)
+    assert everything(session) == before
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "named"),
+    [
+        ("days", 0, "days"),
+        ("seconds", 1, "seconds"),
+        ("exposures", 99, "exposures"),
+        ("first_day", date(2026, 11, 18), "first_day"),
+        ("first_day", date(2020, 1, 1), "first_day"),
+        ("settled_run", 99, "settled"),
+        ("settled_longest", 0, "settled"),
+        ("settled_through", date(2026, 10, 14), "settled"),
+        ("settled_through", date(2026, 11, 22), "settled"),
+    ],
+)
+def test_totals_and_streak_that_are_wrong_are_counted_anew(
+    client: Client, session: Session, column: str, value: Any, named: str
+):
+    totals = client.counted()
+    session.execute(update(Tally).where(Tally.account_id == client.account.id).values({column: value}))
+    what = f"not what the days add up to: {named}"
+    assert findings(session, client.now) == [Finding("tally", str(client.account.id), what)]
+    findings(session, client.now, repair=True)
+    assert findings(session, client.now) == []
+    assert client.counted() == totals
+    exposes(client)
+    assert client.settled_through() == date(2026, 10, 18)
+    assert findings(session, client.now) == []
+
+
+def test_a_tally_that_is_gone_comes_back(client: Client, session: Session):
+    totals = client.counted()
+    session.execute(delete(Tally).where(Tally.account_id == client.account.id))
+    assert findings(session, client.now) == [Finding("tally", str(client.account.id), "is not there")]
+    findings(session, client.now, repair=True)
+    assert client.counted() == totals
+
+
+def test_the_first_day_of_who_travelled_since_signing_up_is_right_as_it_is(session: Session):
+    client = Client(session, "Pacific/Kiritimati", NOON)
+    client.moves_to("America/New_York")
+    assert findings(session, client.now) == []
+
+
+@pytest.mark.parametrize(("column", "value"), [("runs", 0), ("runs", 1000), ("ratings", []), ("ratings", [1, 2])])
+def test_what_a_step_keeps_of_its_exposures_is_rebuilt(client: Client, session: Session, column: str, value: Any):
+    before = everything(session)
+    session.execute(update(Step).where(Step.id == client.step.id).values({column: value}))
+    what = f"not what its exposures say: {column}"
+    assert findings(session, client.now) == [Finding("step", str(client.step.id), what)]
+    findings(session, client.now, repair=True)
+    assert everything(session) == before
+
+
+# Orphans.
+
+
+def links() -> list[Any]:
+    """Every column that points to another table, but for an event's exposure, which comes back instead."""
+    return [
+        pytest.param(table, column.name, id=f"{table.name}.{column.name}")
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if column.foreign_keys and (table.name, column.name) != ("event", "exposure_id")
+    ]
+
+
+@pytest.mark.parametrize(("table", "column"), links())
+def test_whatever_points_to_nothing_is_found_and_goes_as_if_the_other_had_been_deleted(
+    client: Client, session: Session, table: Table, column: str
+):
+    _complete(client, session)
+    where = table.c[column].is_not(None)
+    if table.name == "exposure":
+        where = table.c.phase == "done"
+    row = session.execute(select(*table.primary_key.columns).where(where).limit(1)).one()
+    mine = [key == value for key, value in zip(table.primary_key.columns, row, strict=True)]
+    with unguarded(session):
+        session.execute(update(table).where(*mine).values({column: uuid.uuid4()}))
+    found = [finding for finding in findings(session, client.now) if finding.what == f"{column} points to nothing"]
+    assert [finding.table for finding in found] == [table.name]
+    findings(session, client.now, repair=True)
+    assert findings(session, client.now) == []
+    if column != "account_id" and column in ("parent_id", "step_id", "accepted_by"):
+        kept = session.execute(select(table).where(*mine)).one()
+        assert getattr(kept, column) is None
+
+
+def _complete(client: Client, session: Session) -> None:
+    """What the client's history lacks: a link of every kind."""
+    session.execute(update(Step).where(Step.id == client.step.id).values(parent_id=client.step.id))
+    coach(client, "Kim")
+    sam = session.scalars(select(Support)).first()
+    assert sam
+    device = phone(session, sam.supporter_id, "other")
+    session.execute(
+        insert(Notification).values(
+            account_id=sam.supporter_id,
+            device_id=device.id,
+            kind="test",
+            facts={},
+            created_at=NOON,
+            due_at=NOON,
+            expires_at=NOON,
+        )
+    )
+    session.execute(
+        insert(Base.metadata.tables["recovery_code"]).values(
+            id=uuid.uuid4(), account_id=client.account.id, digest=b"0" * 32
+        )
+    )
+    session.flush()
+
+
+def test_a_ping_whose_relation_is_gone_goes_with_it_and_reaches_nobody(client: Client, session: Session):
+    with unguarded(session):
+        session.execute(update(Notification).where(Notification.kind == "started").values(support_id=uuid.uuid4()))
+    findings(session, client.now, repair=True)
+    assert not session.scalars(select(Notification).where(Notification.kind == "started")).all()
+
+
+# What cannot be read.
+
+
+def sealed_elsewhere() -> bytes:
+    return Fernet(Fernet.generate_key()).encrypt(b"?")
+
+
+@pytest.mark.parametrize("table", ["fear", "step", "cheer", "invitation", "device", "notification"])
+def test_a_text_that_no_key_opens_is_found_and_left_as_it_is(client: Client, session: Session, table: str):
+    column = {"fear": "name", "step": "title", "cheer": "text", "invitation": "token", "device": "subscription"}.get(
+        table, "facts"
+    )
+    token = sealed_elsewhere()
+    only = f"UPDATE {table} SET {column} = :token WHERE id = (SELECT min(CAST(id AS VARCHAR(36))) FROM {table})"
+    if session.get_bind().dialect.name == "postgresql":
+        only = only.replace("min(CAST(id AS VARCHAR(36)))", "min(id::text)::uuid")
+    session.execute(text(only), {"token": token})
+    nobody_needs_it = table in ("device", "notification")
+    for repair in (True, False):
+        (found,) = findings(session, client.now, repair=repair)
+        assert (found.table, found.what, found.lost) == (table, f"{column} cannot be read", not nobody_needs_it)
+    drop_unreadable(session, [found], client.now)
+    left = findings(session, client.now)
+    assert left == ([] if nobody_needs_it else [found])
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "key", "lost"),
+    [("event", "data", "exposure_id", True), ("exposure", "note", "id", False)],
+)
+def test_an_exposure_that_no_key_opens_is_found_alone_and_the_others_are_still_rebuilt(
+    client: Client, exposure: uuid.UUID, session: Session, table: str, column: str, key: str, lost: bool
+):
+    session.execute(update(Exposure).where(Exposure.id != exposure, Exposure.ended).values(resisted=5))
+    mine = exposure.hex if session.get_bind().dialect.name == "sqlite" else exposure
+    session.execute(
+        text(f"UPDATE {table} SET {column} = :token WHERE {key} = :key AND {column} IS NOT NULL"),
+        {"token": sealed_elsewhere(), "key": mine},
+    )
+    found = findings(session, client.now, repair=True)
+    assert len(found) == 7
+    what = "cannot be read" if lost else "cannot be read, but its events can"
+    this = Finding("exposure", str(exposure), what, lost)
+    assert [finding for finding in found if finding.key == str(exposure)] == [this]
+    assert findings(session, client.now) == ([this] if lost else [])
+
+
+@pytest.mark.parametrize(
+    ("damage", "lost"),
+    [
+        ("UPDATE event SET value = NULL WHERE kind = 'checked_in'", True),
+        ("UPDATE event SET data = NULL WHERE kind = 'started' AND exposure_id = :key", True),
+        ("UPDATE exposure SET curve = '[[' WHERE id = :key", False),
+        ("UPDATE step SET ratings = '[[' WHERE id = (SELECT step_id FROM exposure WHERE id = :key)", False),
+    ],
+)
+def test_one_damaged_value_stops_nothing(
+    client: Client, exposure: uuid.UUID, session: Session, damage: str, lost: bool
+):
+    mine: Any = exposure.hex
+    if session.get_bind().dialect.name == "postgresql":
+        mine, damage = exposure, damage.replace("[[", "{}")  # its JSON is always JSON
+    session.execute(text(damage), {"key": mine} if ":key" in damage else {})
+    findings(session, client.now, repair=True)
+    assert [finding.lost for finding in findings(session, client.now)] == [True] * lost
+
+
+# How it tells of it.
+
+
+def test_no_finding_holds_a_word_about_anybody(client: Client, session: Session):
+    session.execute(update(Exposure).values(seconds=1, prediction="it bites", curve=[[0, 99]]))
+    session.execute(update(Tally).values(days=0))
+    session.execute(update(Step).values(runs=0))
+    with unguarded(session):
+        session.execute(update(Event).values(account_id=uuid.uuid4()))
+    found = findings(session, client.now)
+    assert len(found) > 20
+    assert not any(text in str(finding) for finding in found for text in TEXTS)
+
+
+def test_many_accounts_are_gone_through_a_few_at_a_time(session: Session, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("erp.domain.upkeep.integrity.AT_ONCE", 2)
+    clients = [Client(session, ZONE, NOON) for _ in range(5)]
+    for client in clients:
+        for _ in range(5):
+            client.practises(client.now, 60)
+    session.execute(update(Exposure).values(resisted=1))
+    seen: list[uuid.UUID] = []
+    while some := accounts(session, seen[-1] if seen else None):
+        assert len(some) <= 2
+        seen += some
+    assert len(seen) == count_accounts(session) == len(set(seen)) == 5
+    assert sum(len(list(check_account(session, account, NOON, repair=True))) for account in seen) == 25
+    assert not [found for account in seen for found in check_account(session, account, NOON)]
+
+
+def test_an_account_that_is_gone_meanwhile_is_no_trouble(session: Session):
+    assert list(check_account(session, uuid.uuid4(), datetime.now(UTC))) == []
+    assert session.scalar(select(func.count()).select_from(Account)) == 0

@@ -1,0 +1,185 @@
+import re
+import uuid
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy.orm import Session
+
+from erp.storage.account import Account
+from tests.make.pages import HTMX, error_beside, is_page, page_error
+from tests.web.conftest import PASSWORD, Phone
+
+ANOTHER = "soup on a rainy evening"
+DETAILS = {"display_name": "Robin", "time_zone": "Europe/Berlin", "check_in_minutes": "5"}
+PRIVATE = [
+    ("GET", "/account"),
+    ("GET", "/account/codes"),
+    ("POST", "/account/codes"),
+    ("POST", "/account/codes/download"),
+    ("POST", "/account/codes/saved"),
+    ("POST", "/account/details"),
+    ("POST", "/account/password"),
+    ("POST", "/account/sign-out-everywhere"),
+    ("POST", "/account/zone"),
+]
+
+
+def account_of(database: Session, phone: Phone) -> Account:
+    database.expire_all()
+    database.rollback()
+    return database.get_one(Account, uuid.UUID(phone.account_id))
+
+
+def codes_in(html: str) -> list[str]:
+    return re.findall(r"<code>([a-z2-9-]+)</code>", html)
+
+
+@pytest.mark.parametrize(("method", "path"), PRIVATE)
+def test_without_signing_in_no_setting_can_be_seen_or_changed(nobody: Phone, method: str, path: str):
+    answer = nobody.open(path, method=method)
+    assert answer.status_code == 303
+    assert answer.location.startswith("/sign-in")
+    by_htmx = nobody.open(path, method=method, headers=HTMX)
+    assert (by_htmx.status_code, by_htmx.headers["HX-Redirect"]) == (401, "/sign-in")
+
+
+def test_the_account_page_shows_what_is_set(client: Phone):
+    answer = client.get("/account")
+    assert answer.status_code == 200
+    assert 'value="Robin"' in answer.text
+    assert '<option value="Europe/Berlin" selected>' in answer.text
+    assert "8 left" in answer.text
+
+
+def test_details_are_changed(client: Phone, database: Session):
+    data = DETAILS | {"display_name": "Robin B.", "time_zone": "Asia/Tokyo", "check_in_minutes": "0", "sound": "1"}
+    answer = client.post("/account/details", data=data)
+    assert (answer.status_code, answer.location) == (303, "/account?saved=1")
+    assert 'role="status"' in client.get(answer.location).text
+    saved = account_of(database, client)
+    assert (saved.display_name, saved.time_zone, saved.check_in_minutes) == ("Robin B.", "Asia/Tokyo", 0)
+    assert (saved.sound, saved.vibration) == (True, False)
+    assert client.post("/account/details", data=DETAILS, headers=HTMX).headers["HX-Redirect"] == "/account?saved=1"
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_details_that_cannot_be_are_said_beside_their_field_and_kept_as_typed(
+    client: Phone, database: Session, headers: dict[str, str]
+):
+    typed = {"display_name": "x" * 81, "time_zone": "Mars/Olympus", "check_in_minutes": "99"}
+    answer = client.post("/account/details", data=typed, headers=headers)
+    assert answer.status_code == 422
+    for field in typed:
+        assert error_beside(answer, field), field
+    assert "x" * 81 in answer.text
+    assert is_page(answer) is not bool(headers)
+    assert account_of(database, client).display_name == "Robin"
+    assert client.post("/account/details", data={}, headers=headers).status_code == 422
+
+
+def test_the_time_zone_of_the_phone_is_taken_with_one_tap(client: Phone, database: Session):
+    answer = client.post("/account/zone", data={"time_zone": "Asia/Kathmandu", "next": "/calendar"})
+    assert (answer.status_code, answer.location) == (303, "/calendar")
+    assert account_of(database, client).time_zone == "Asia/Kathmandu"
+    assert client.post("/account/zone", data={"time_zone": "UTC", "next": "//evil.example"}).location == "/today"
+
+
+@pytest.mark.parametrize("data", [{}, {"time_zone": "Mars/Olympus"}])
+def test_a_time_zone_that_is_none_changes_nothing(client: Phone, database: Session, data: dict[str, str]):
+    assert client.post("/account/zone", data=data).status_code == 400
+    assert account_of(database, client).time_zone == "Europe/Berlin"
+
+
+def test_a_new_password_keeps_this_phone_signed_in_and_no_other(client: Phone, phone: Callable[[], Phone]):
+    elsewhere = phone()
+    elsewhere.sign_in_as(client.account_id, client.email)
+    answer = client.post("/account/password", data={"current": PASSWORD, "password": ANOTHER})
+    assert (answer.status_code, answer.location) == (303, "/account?saved=1")
+    assert client.get("/today").status_code == 200
+    assert elsewhere.get("/today").status_code == 303
+    assert phone().post("/sign-in", data={"email": client.email, "password": PASSWORD}).status_code == 422
+    assert phone().post("/sign-in", data={"email": client.email, "password": ANOTHER}).status_code == 303
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_password_that_cannot_be_is_said_beside_its_field(client: Phone, headers: dict[str, str]):
+    answer = client.post("/account/password", data={"current": ANOTHER, "password": "short"}, headers=headers)
+    assert answer.status_code == 422
+    assert error_beside(answer, "current")
+    assert error_beside(answer, "password")
+    assert ANOTHER not in answer.text
+    assert is_page(answer) is not bool(headers)
+    assert client.post("/account/password", headers=headers).status_code == 422
+    assert client.get("/today").status_code == 200
+
+
+def test_a_password_changed_by_htmx_sends_the_page_on(client: Phone):
+    data = {"current": PASSWORD, "password": ANOTHER}
+    assert client.post("/account/password", data=data, headers=HTMX).headers["HX-Redirect"] == "/account?saved=1"
+
+
+def test_signing_out_everywhere_ends_every_session_for_good(client: Phone, phone: Callable[[], Phone]):
+    phones = [phone() for _ in range(2)]
+    for each in phones:
+        each.post("/sign-in", data={"email": client.email, "password": PASSWORD})
+        assert each.get("/today").status_code == 200
+    answer = client.post("/account/sign-out-everywhere")
+    assert (answer.status_code, answer.location) == (303, "/")
+    for each in (client, *phones):
+        assert each.get("/today").status_code == 303
+    assert phones[0].post("/sign-in", data={"email": client.email, "password": PASSWORD}).status_code == 303
+    assert phones[0].get("/today").status_code == 200
+
+
+def test_recovery_codes_are_shown_until_they_are_saved_and_never_again(nobody: Phone):
+    data = {"email": "noor@example.org", "password": PASSWORD, "display_name": "Noor", "time_zone": "UTC"}
+    nobody.post("/sign-up", data=data)
+    shown = codes_in(nobody.get("/account/codes").text)
+    assert len(shown) == 8
+    assert codes_in(nobody.get("/account/codes").text) == shown
+    file = nobody.post("/account/codes/download")
+    assert file.status_code == 200
+    assert file.mimetype == "text/plain"
+    assert "attachment" in file.headers["Content-Disposition"]
+    assert all(code in file.text for code in shown)
+    saved = nobody.post("/account/codes/saved")
+    assert (saved.status_code, saved.location) == (303, "/today")
+    later = nobody.get("/account/codes").text
+    assert codes_in(later) == []
+    assert "8 codes are left" in later
+    assert nobody.post("/account/codes/download").status_code == 404
+
+
+def test_the_codes_cannot_be_read_from_the_cookie(nobody: Phone):
+    data = {"email": "noor@example.org", "password": PASSWORD, "display_name": "Noor", "time_zone": "UTC"}
+    nobody.post("/sign-up", data=data)
+    shown = codes_in(nobody.get("/account/codes").text)
+    with nobody.session_transaction() as cookie:
+        kept = repr(dict(cookie))
+    assert not any(code in kept for code in shown)
+
+
+def test_a_new_set_of_codes_needs_the_password(client: Phone):
+    answer = client.post("/account/codes", data={"current": ANOTHER})
+    assert answer.status_code == 422
+    assert error_beside(answer, "current")
+    assert client.post("/account/codes").status_code == 422
+    assert codes_in(client.get("/account/codes").text) == []
+    answer = client.post("/account/codes", data={"current": PASSWORD})
+    assert (answer.status_code, answer.location) == (303, "/account/codes")
+    assert len(codes_in(client.get("/account/codes").text)) == 8
+
+
+def test_a_new_set_of_codes_takes_the_place_of_the_old_one(client: Phone, phone: Callable[[], Phone]):
+    client.post("/account/codes", data={"current": PASSWORD})
+    old = codes_in(client.get("/account/codes").text)
+    client.post("/account/codes", data={"current": PASSWORD}, headers=HTMX)
+    new = codes_in(client.get("/account/codes").text)
+    assert set(old).isdisjoint(new)
+    raw = {"email": client.email, "password": ANOTHER}
+    assert phone().post("/recover", data=raw | {"code": old[0]}).status_code == 422
+    assert phone().post("/recover", data=raw | {"code": new[0]}).status_code == 303
+
+
+def test_nothing_is_wrong_with_a_whole_form_when_only_a_field_is(client: Phone):
+    assert page_error(client.post("/account/password", data={"current": "", "password": ""})) == ""
