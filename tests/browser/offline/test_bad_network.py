@@ -1,7 +1,5 @@
 """A network that lies, says nothing, or has another server in between: what is kept shows, and nothing is lost."""
 
-import time
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -36,9 +34,8 @@ def test_a_server_that_says_nothing_is_waited_for_only_a_few_seconds(robin: Robi
     own_server.stop()
     with stranger(own_server.port, silent=True):
         for path in ("/today", f"/steps/{steps[1]}/practice"):
-            began = time.monotonic()
             page.goto(path, wait_until="domcontentloaded")
-            assert time.monotonic() - began < 10
+            assert page.evaluate("performance.getEntriesByType('navigation')[0].responseStart") < 10_000
         ready(page)
         page.get_by_role("button", name="Start", exact=True).tap()
         expect(page.get_by_role("timer")).to_be_visible()

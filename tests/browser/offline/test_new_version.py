@@ -83,7 +83,7 @@ def test_the_pages_that_are_kept_keep_their_files_until_there_are_newer_ones(
     color = "getComputedStyle(document.querySelector('.rung')).color"
     deploy(own_server, tmp_path / "newer", 'blueprint.before_request(lambda: ("Not now.", 503))')
     page.goto("/today")
-    with page.expect_navigation(timeout=60_000):
+    with page.expect_navigation():
         page.get_by_role("button", name="Use it").tap()
     own_server.stop()
     page.goto("/ladder")
