@@ -19,7 +19,7 @@ from uuid6 import uuid7
 from erp.domain.account import account as accounts
 from erp.domain.dates import utc_now
 from erp.domain.delivery import hand_out
-from erp.domain.exposure.event import NewEvent
+from erp.domain.exposure.event import IncomingEvent
 from erp.domain.ladder import ladder as ladders
 from erp.domain.notification import kinds
 from erp.domain.practice import plan as plans
@@ -99,12 +99,14 @@ class History:
         if self.dice.random() < 0.5:
             cheers.heart(cheer, at + timedelta(minutes=20))
 
-    def _events(self, step: Step, start: datetime, minutes: int, planned: int, progress: float) -> Iterator[NewEvent]:
+    def _events(
+        self, step: Step, start: datetime, minutes: int, planned: int, progress: float
+    ) -> Iterator[IncomingEvent]:
         exposure = uuid7()
 
-        def event(kind: str, at: float, value: int | None = None, **data: object) -> NewEvent:
+        def event(kind: str, at: float, value: int | None = None, **data: object) -> IncomingEvent:
             moment = start + timedelta(minutes=at)
-            return NewEvent(uuid7(), exposure, kind, moment, value, data or None)
+            return IncomingEvent(uuid7(), exposure, kind, moment, value, data or None)
 
         expected = self._near(step.first_suds * (1 - 0.55 * progress))
         predicted = self.dice.random() < 0.5

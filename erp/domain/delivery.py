@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, aliased
 
 from erp.domain.dates import local_day
 from erp.domain.exposure.fold import fold
-from erp.domain.exposure.reading import happenings_of
+from erp.domain.exposure.reading import events_of
 from erp.domain.exposure.signals import renew_signal
 from erp.domain.notification.kinds import AT_ANY_HOUR, EARLIER, ENDS, NEWS, RANKS, SIGNALS
 from erp.domain.notification.quiet import quiet_ends
@@ -188,7 +188,7 @@ def _why_not(
     """Why a notification must not reach anybody any more; None while it may."""
     if notification.expires_at <= now:
         return "expired"
-    if notification.kind in SIGNALS and (exposure is None or exposure.away_since is None):
+    if notification.kind in SIGNALS and (exposure is None or exposure.hidden_since is None):
         return "superseded"
     if notification.kind == "check_in" and exposure is not None and exposure.due_at is None:
         return "superseded"
@@ -208,8 +208,8 @@ def _quiet(notification: Notification, account: Account, now: datetime) -> datet
 def _signal_again(session: Session, exposure_id: uuid.UUID, after: datetime) -> None:
     """After one signal of a running exposure comes the next."""
     exposure = session.get_one(Exposure, exposure_id)
-    if exposure.away_since is not None:
-        state = fold(happenings_of(session, exposure.account_id, exposure.id))
+    if exposure.hidden_since is not None:
+        state = fold(events_of(session, exposure.account_id, exposure.id))
         renew_signal(session, exposure, state, after)
 
 

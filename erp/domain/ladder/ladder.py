@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select
@@ -16,7 +17,13 @@ from erp.domain.fields import Fields
 from erp.storage.db import table_of
 from erp.storage.ladder import Fear, Step
 
-STOPPING_RULES = ("time", "halved", "tested")
+
+class StoppingRule(StrEnum):
+    """When an exposure may end: after its time, at half the distress, or once the prediction was tested."""
+
+    time = "time"
+    halved = "halved"
+    tested = "tested"
 
 
 LONGEST_NAME = 80
@@ -41,7 +48,7 @@ class StepView:
     suds: int
     planned_minutes: int
     check_in_minutes: int
-    stopping_rule: str
+    stopping_rule: StoppingRule
     mastered: bool
     archived: bool
     next: bool
@@ -72,7 +79,7 @@ def view_of(step: Step | Row[*tuple[Any, ...]], *, is_next: bool = False) -> Ste
         suds=step.suds,
         planned_minutes=step.planned_minutes,
         check_in_minutes=step.check_in_minutes,
-        stopping_rule=step.stopping_rule,
+        stopping_rule=StoppingRule(step.stopping_rule),
         mastered=step.mastered_at is not None,
         archived=step.archived_at is not None,
         next=is_next,
@@ -267,7 +274,7 @@ def save_step(
         "response": fields.text("response", LONGEST_TEXT),
         "planned_minutes": fields.whole("planned_minutes", 1, 240),
         "check_in_minutes": fields.whole("check_in_minutes", 0, 60),
-        "stopping_rule": fields.one_of("stopping_rule", STOPPING_RULES),
+        "stopping_rule": fields.one_of("stopping_rule", StoppingRule),
     }
     fields.check()
     if step is None:
@@ -331,7 +338,7 @@ def _new_step(session: Session, fear: Fear, now: datetime, *, title: str, suds: 
         suds=suds,
         planned_minutes=PLANNED_MINUTES,
         check_in_minutes=CHECK_IN_MINUTES,
-        stopping_rule="time",
+        stopping_rule=StoppingRule.time,
         created_at=now,
         position=0,
         runs=0,

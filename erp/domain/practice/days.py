@@ -36,6 +36,10 @@ class PauseView:
     first_day: date
     last_day: date
 
+    def covers(self, day: date) -> bool:
+        """Whether nothing is expected on the day."""
+        return self.first_day <= day <= self.last_day
+
 
 @dataclass(frozen=True, slots=True)
 class DayView:
@@ -95,7 +99,7 @@ class Facts:
 
     def paused_on(self, day: date) -> bool:
         """Whether a pause covers the day."""
-        return any(pause.first_day <= day <= pause.last_day for pause in self.pauses)
+        return any(pause.covers(day) for pause in self.pauses)
 
 
 def day_views(facts: Facts, first: date, last: date, today: date) -> list[DayView]:

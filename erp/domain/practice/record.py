@@ -148,6 +148,11 @@ def pauses_of(session: Session, account_id: uuid.UUID) -> list[PauseView]:
     return [PauseView(*row) for row in rows]
 
 
+def is_paused_on(session: Session, account_id: uuid.UUID, day: date) -> bool:
+    """Whether the client has a pause on a day."""
+    return any(pause.covers(day) for pause in pauses_of(session, account_id))
+
+
 def count_day(session: Session, account_id: uuid.UUID, day: date, today: date) -> None:
     """Bring the day's row, the totals and the settled streak up to what the exposures say now."""
     seconds, exposures = session.execute(

@@ -14,19 +14,19 @@ from uuid6 import uuid7
 from werkzeug.wrappers import Response as BaseResponse
 
 from erp.domain.errors import Invalid, NotFound
-from erp.domain.exposure.event import NewEvent, parse, skew_of
-from erp.domain.exposure.fold import Happening, fold
+from erp.domain.exposure.event import Event, EventKind, IncomingEvent, parse, skew_of
+from erp.domain.exposure.fold import Phase, fold
 from erp.domain.exposure.reading import (
     FORGOTTEN_AFTER,
+    events_of,
     exposure_if_known,
     exposure_of,
-    happenings_of,
     running_of,
     view_of,
 )
-from erp.domain.exposure.signals import look_away
+from erp.domain.exposure.signals import note_hidden
 from erp.domain.fields import Fields
-from erp.domain.ladder.ladder import StepView, next_step, step_of
+from erp.domain.ladder.ladder import StepView, StoppingRule, next_step, step_of
 from erp.domain.ladder.ladder import view_of as step_view
 from erp.domain.practice.record import plan_on, practice_of
 from erp.domain.recording import record
@@ -52,7 +52,7 @@ ANY_STEP = StepView(
     suds=0,
     planned_minutes=1,
     check_in_minutes=0,
-    stopping_rule="time",
+    stopping_rule=StoppingRule.time,
     mastered=False,
     archived=False,
     next=False,
@@ -114,26 +114,26 @@ def _page(
 ) -> Any:
     running = running_of(db(), me().id, now())
     shown = found.id if found else exposure_id
-    events = happenings_of(db(), me().id, shown) if shown else []
+    events = events_of(db(), me().id, shown) if shown else []
     state = fold(events)
     view = view_of(found, step.title) if found else None
-    if view and view.phase == "running":
+    if view and view.phase == Phase.running:
         view = replace(view, seconds=state.seconds_at(now()))
     return render_template(
         "exposure/practice.html",
         step=step_view(step),
         exposure=view,
-        record=_record(step.id, shown, events, _cheers(shown) if shown and state.phase == "running" else []),
+        record=_record(step.id, shown, events, _cheers(shown) if shown and state.phase == Phase.running else []),
         running=running if running and running.id != shown else None,
         account=me(),
         plan=plan_on(db(), me().id, today()),
         errors=errors or {},
         form=request.form,
         paused=state.paused_at is not None,
-        supporters=state.phase in ("before", "running") and has_supporters(db(), me().id),
+        supporters=state.phase in (Phase.before, Phase.running) and has_supporters(db(), me().id),
         late=bool(view and view.finished_at and now() - view.finished_at > FORGOTTEN_AFTER),
         asked=request.args.get("minutes", type=int),
-        **(_after(view.local_date) if view and view.local_date and view.phase == "done" else {}),
+        **(_after(view.local_date) if view and view.local_date and view.phase == Phase.done else {}),
     )
 
 
@@ -144,7 +144,7 @@ def _after(day: date) -> dict[str, Any]:
 
 
 def _record(
-    step_id: uuid.UUID, exposure_id: uuid.UUID | None, events: list[Happening], cheers: list[dict[str, Any]]
+    step_id: uuid.UUID, exposure_id: uuid.UUID | None, events: list[Event], cheers: list[dict[str, Any]]
 ) -> dict[str, Any]:
     return {
         "exposure": exposure_id,
@@ -164,7 +164,7 @@ def _cheers(exposure_id: uuid.UUID) -> list[dict[str, Any]]:
     ]
 
 
-def _written(event: Happening) -> dict[str, Any]:
+def _written(event: Event) -> dict[str, Any]:
     return {"id": event.id, "kind": event.kind, "at": _stamp(event.at), **event.data}
 
 
@@ -178,7 +178,7 @@ def record_(exposure_id: uuid.UUID) -> Response:
     found = exposure_of(db(), me().id, exposure_id)
     if found.step_id is None:
         raise NotFound
-    written = _record(found.step_id, found.id, happenings_of(db(), me().id, found.id), _cheers(found.id))
+    written = _record(found.step_id, found.id, events_of(db(), me().id, found.id), _cheers(found.id))
     answer = jsonify(written)
     known = [event["id"] for event in written["events"]], [(one["id"], one["hearted"]) for one in written["cheers"]]
     seen = json.dumps(known, default=str)
@@ -190,7 +190,7 @@ def record_(exposure_id: uuid.UUID) -> Response:
 @blueprint.post("/exposures/<uuid:exposure_id>/away")
 def away(exposure_id: uuid.UUID) -> Response:
     """Note that the phone was put away in an exposure (`away` is 1), or taken up again: its signals are pushed then."""
-    due = look_away(db(), me().id, exposure_id, request.form.get("away") == "1", now())
+    due = note_hidden(db(), me().id, exposure_id, request.form.get("away") == "1", now())
     db().commit()
     if due:
         wake(due)
@@ -219,7 +219,7 @@ def _take_batch() -> Any:
         abort(400)
     if batch.get("account") != str(me().id):
         return jsonify(account=me().id), 409
-    good: list[NewEvent] = []
+    good: list[IncomingEvent] = []
     refused: list[dict[str, str]] = []
     for raw in batch["events"]:
         try:
@@ -230,7 +230,7 @@ def _take_batch() -> Any:
     sent_at = Fields(batch).moment("sent_at") or now()
     receipt = record(db(), me().id, good, sent_at, now(), skew_of(batch.get("skew")))
     db().commit()
-    if receipt.told:
+    if receipt.has_news:
         wake()
     refused += [_refusal(str(event_id), error) for event_id, error in receipt.refused.items()]
     return jsonify(
@@ -252,7 +252,7 @@ def _take_form() -> Any:
     raw = made | {name: value for name, value in request.form.items() if value or name not in made}
     try:
         event = parse(raw)
-        if event.kind == "finished":
+        if event.kind == EventKind.finished:
             event = replace(event, at=_honest_end(event))
         receipt = record(db(), me().id, [event], now(), now())
         for error in receipt.refused.values():
@@ -263,14 +263,14 @@ def _take_form() -> Any:
     except Invalid as error:
         return _form_again(raw, sentences(error))
     db().commit()
-    if receipt.told:
+    if receipt.has_news:
         wake()
     return see_other(url_for("exposure.exposure", exposure_id=event.exposure_id))
 
 
-def _honest_end(event: NewEvent) -> datetime:
+def _honest_end(event: IncomingEvent) -> datetime:
     """When a form's finish happened: one that comes long after the planned end was forgotten, not practised."""
-    state = fold(happenings_of(db(), me().id, event.exposure_id))
+    state = fold(events_of(db(), me().id, event.exposure_id))
     if state.due_at is None or state.last_at is None or event.at - state.due_at < FORGOTTEN_AFTER:
         return event.at
     return max(state.due_at, state.last_at)

@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
-from erp.domain.dates import ONE_DAY, local_day, monday_of
+from erp.domain.dates import ONE_DAY, local_day, week_of
 from erp.domain.errors import Invalid
 from erp.domain.exposure.reading import exposures_on, running_of
 from erp.domain.ladder.ladder import has_ladder, next_step
@@ -50,9 +50,9 @@ def _drawn(day: date, state: str, share: float, is_today: bool, _locale: str) ->
 def today_page() -> str:
     """Show what there is to do today, and how far this week has come."""
     day = today()
-    monday = monday_of(day)
-    practice = practice_of(db(), me().id, day, monday, monday + timedelta(days=6))
-    week = practice.between(monday, monday + timedelta(days=6))
+    monday, sunday = week_of(day)
+    practice = practice_of(db(), me().id, day, monday, sunday)
+    week = practice.between(monday, sunday)
     current = week[day.weekday()]
     step = next_step(db(), me().id)
     climbs = step is not None or has_ladder(db(), me().id)

@@ -22,7 +22,7 @@ from erp.domain.support import invitation as invitations
 from erp.domain.support import relation as relations
 from erp.domain.support.invitation import InvitationView
 from erp.domain.support.relation import support_for_client, support_for_supporter
-from erp.domain.support.sharing import ClientView, Glimpse, client_of, clients_of
+from erp.domain.support.sharing import ClientView, SharedExposure, client_of, clients_of
 from erp.storage.support import Support
 from erp.web.edge import by_htmx, db, me, now, public, see_other, today
 from erp.web.edge.formats import daymedium, weekdaylong
@@ -45,21 +45,21 @@ def standing(view: ClientView) -> str:
     return _("the first practice is still to come")
 
 
-def _going_on(glimpse: Glimpse) -> str:
-    done = glimpse.seconds // 60
-    if glimpse.paused:
+def _going_on(exposure: SharedExposure) -> str:
+    done = exposure.seconds // 60
+    if exposure.paused:
         return ngettext("a short break after %(num)s minute", "a short break after %(num)s minutes", done)
-    left = -(-(glimpse.planned_seconds - glimpse.seconds) // 60)
+    left = -(-(exposure.planned_seconds - exposure.seconds) // 60)
     lasted = ngettext("practising for %(num)s minute", "practising for %(num)s minutes", done)
     if done == 0:
         lasted = _("has just begun")
     return _("%(lasted)s, %(left)s to go", lasted=lasted, left=left) if left > 0 else lasted
 
 
-def _practised(glimpse: Glimpse) -> str:
+def _practised(exposure: SharedExposure) -> str:
     """When that was, on the wall of whoever reads."""
-    local = glimpse.started_at.astimezone(ZoneInfo(me().time_zone))
-    time = ngettext("%(num)s minute", "%(num)s minutes", glimpse.seconds // 60)
+    local = exposure.started_at.astimezone(ZoneInfo(me().time_zone))
+    time = ngettext("%(num)s minute", "%(num)s minutes", exposure.seconds // 60)
     match (today() - local.date()).days:
         case 0 if local.hour < NOON:
             return _("practised %(time)s this morning", time=time)
