@@ -13,12 +13,12 @@ from erp.domain import delivery as delivering
 from erp.domain.notification import device as devices
 from erp.domain.notification.kinds import Outcome
 from erp.domain.notification.subscription import Subscription
-from erp.domain.practice import record as practice_record
 from erp.domain.support import invitation as invitations
 from erp.domain.support import relation as relations
 from erp.domain.support import sharing
 from erp.storage.account import Account
 from erp.storage.notification import Delivery, Device, Notification
+from erp.storage.practice import Tally
 from erp.storage.support import Support
 from tests.make.clients import Client, local
 
@@ -41,7 +41,7 @@ def person(session: Session, name: str = "Sam", zone: str = ZONE, now: datetime 
     )
     session.add(account)
     session.flush()
-    practice_record.begin(session, account.id, dates.local_day(now, zone))
+    session.add(Tally(account_id=account.id, first_day=dates.local_day(now, zone)))
     session.flush()
     return account
 

@@ -50,7 +50,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-# What the phone keeps for when there is no network (js/worker.js); no other page is ever kept.
+# What the phone keeps for when there is no network (js/worker/worker.js); no other page is ever kept.
 KEPT = frozenset({"/today", "/ladder", "/ladder/<uuid:fear_id>", "/calendar"})
 
 # One slash, then no second one: browsers read //host and /\\host as another site.

@@ -40,7 +40,7 @@ from erp.web.edge.problems import sentences
 blueprint = Blueprint("exposure", __name__)
 
 MOST_EVENTS = 200
-# js/offline.js knows these words in braces.
+# js/exposure/offline.js knows these words in braces.
 ANY_STEP = StepView(
     id=uuid.UUID(int=0),
     fear_id=uuid.UUID(int=0),
@@ -94,7 +94,7 @@ def exposure_page(exposure_id: uuid.UUID) -> Any:
 
 
 def page_without_step() -> str:
-    """The practice page of no step in particular: the phone puts in one of those it knows (js/offline.js)."""
+    """The practice page of no step in particular: the phone puts in one of those it knows (js/exposure/offline.js)."""
     return render_template(
         "exposure/practice.html",
         step=ANY_STEP,
