@@ -10,11 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from huey import crontab
 
+from erp.domain.dates import utc_now
 from erp.domain.delivery import Attempt, Claimed, Dropped, claim, hand_out, mark, next_due, tidy
 from erp.domain.notification.kinds import Outcome
 from erp.domain.support.pings import tell_of_weeks
@@ -32,11 +33,6 @@ BEAT = "rung-worker-seen"
 SEEN_WITHIN = timedelta(seconds=150)
 
 log = logging.getLogger("rung.delivery")
-
-
-def utc_now() -> datetime:
-    """The moment it is."""
-    return datetime.now(UTC)
 
 
 class Jobs:
