@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 LIST = ROOT / "docs" / "licences.md"
 VENDORED = ROOT / "static" / "vendor"
-LOCK = ROOT / "package-lock.json"
+NODE, LOCK = ROOT / "package.json", ROOT / "package-lock.json"
 
 IDENTIFIERS = ("Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0", "PSF-2.0", "Unlicense")
 # How some packages spell a licence → its SPDX identifier.
@@ -75,6 +75,9 @@ def wanted() -> Iterator[str]:
             yield f"{canonicalize_name(requirement.name)} | {str(requirement.specifier).removeprefix('==')}"
     for folder in sorted(VENDORED.glob("*@*")):
         yield folder.name.replace("@", " | ")
+    if NODE.exists():
+        for name, version in json.loads(NODE.read_text("utf-8")).get("devDependencies", {}).items():
+            yield f"{name} | {version}"
 
 
 def page() -> str:

@@ -184,7 +184,7 @@ class Client:
         else:
             del self.pauses[pause_id]
 
-    def event(self, exposure: uuid.UUID, kind: str, at: datetime, **data: Any) -> exposure_events.NewEvent:
+    def event(self, exposure: uuid.UUID, kind: str, at: datetime, **data: Any) -> exposure_events.IncomingEvent:
         """An event as the phone sends it; `at` is what the phone's clock showed."""
         raw = {"id": str(uuid.UUID(int=next(self.numbers))), "exposure": str(exposure), "kind": kind, **data}
         if kind == "started":
@@ -192,7 +192,7 @@ class Client:
         return exposure_events.parse({**raw, "at": at.isoformat()})
 
     def sends(
-        self, *events: exposure_events.NewEvent, slow: timedelta = timedelta(), skew: timedelta | None = None
+        self, *events: exposure_events.IncomingEvent, slow: timedelta = timedelta(), skew: timedelta | None = None
     ) -> recording.Receipt:
         """Record events now; `slow` is how far the phone's clock stands behind, `skew` what it measured itself."""
         return recording.record(self.session, self.account.id, events, self.now - slow, self.now, skew)

@@ -151,7 +151,7 @@ def running_of(session: Session, account_id: uuid.UUID, now: datetime) -> Runnin
 
 
 def runs(now: datetime) -> ColumnElement[bool]:
-    """The condition that an exposure was started, is not over and not forgotten. It can be negated: it is never NULL."""
+    """The condition that an exposure was started, is not over and not forgotten; never NULL, so that ~ works."""
     in_time = and_(Exposure.due_at.is_not(None), Exposure.due_at > now - FORGOTTEN_AFTER)
     in_a_pause = and_(Exposure.due_at.is_(None), Exposure.started_at > now - MAX_PAUSE)
     return and_(Exposure.phase == Phase.running, or_(in_time, in_a_pause))

@@ -6,14 +6,14 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from erp.domain.exposure.fold import Phase, State, fold
 from erp.domain.exposure.reading import FORGOTTEN_AFTER, begun_at, events_of, exposure_of
 from erp.domain.ladder.ladder import StoppingRule
-from erp.domain.notification.kinds import SIGNALS
-from erp.domain.notification.outbox import row_of
+from erp.domain.notification.kinds import SIGNALS, DeliveryState, Kind, Reason
+from erp.domain.notification.outbox import Notice, add
 from erp.storage.account import Account
 from erp.storage.exposure import Exposure
 from erp.storage.notification import Delivery, Notification
@@ -44,7 +44,7 @@ def renew_signal(session: Session, exposure: Exposure, state: State, now: dateti
     """
     # A hidden page finishes by itself at the planned end, and the `end` signal must be heard all the same.
     rings = exposure.hidden_since is not None and _finished_on_time(state)
-    _withdraw(session, exposure, ("check_in",) if rings else SIGNALS, now)
+    _withdraw(session, exposure, (Kind.check_in,) if rings else SIGNALS, now)
     if state.phase != Phase.running and not rings:
         exposure.hidden_since = None
         session.flush()
@@ -52,8 +52,7 @@ def renew_signal(session: Session, exposure: Exposure, state: State, now: dateti
     if signal is None:
         return None
     kind, due = signal
-    row = row_of(exposure.account_id, kind, {}, now, exposure_id=exposure.id, due_at=due)
-    session.execute(insert(Notification), [row])
+    add(session, [Notice(exposure.account_id, kind, exposure_id=exposure.id, due_at=due)], now)
     return due
 
 
@@ -61,18 +60,19 @@ def _finished_on_time(state: State) -> bool:
     return state.phase == Phase.after and state.planned_seconds - state.seconds <= FINISH_TOLERANCE_SECONDS
 
 
-def _withdraw(session: Session, exposure: Exposure, kinds: Sequence[str], now: datetime) -> None:
+def _withdraw(session: Session, exposure: Exposure, kinds: Sequence[Kind], now: datetime) -> None:
     """Take back the exposure's signals of these kinds: those that are due later, and those on their way."""
     signals = Notification.exposure_id == exposure.id, Notification.kind.in_(kinds)
     waiting = *signals, Notification.settled_at.is_(None)
     # A worker that hands one out at this moment adds the next one: the row lock waits for it, and `delete` sees it.
     session.execute(select(Notification.id).where(*waiting).with_for_update())
     session.execute(delete(Notification).where(*waiting))
-    handed_out = Delivery.notification_id.in_(select(Notification.id).where(*signals)), Delivery.state == "waiting"
-    session.execute(update(Delivery).where(*handed_out).values(state="given_up", reason="superseded", done_at=now))
+    of_them = Delivery.notification_id.in_(select(Notification.id).where(*signals))
+    given_up = {"state": DeliveryState.given_up, "reason": Reason.superseded, "done_at": now}
+    session.execute(update(Delivery).where(of_them, Delivery.state == DeliveryState.waiting).values(given_up))
 
 
-def next_signal(state: State, after: datetime) -> tuple[str, datetime] | None:
+def next_signal(state: State, after: datetime) -> tuple[Kind, datetime] | None:
     """The next signal after a moment: "check_in" or "end", and when it comes; None in a pause and when it is over.
 
     Where the stopping rule is not time, check-ins go on past the planned end, until the exposure counts as forgotten.
@@ -89,5 +89,5 @@ def next_signal(state: State, after: datetime) -> tuple[str, datetime] | None:
         due = begun + every * max((after - begun) // every + 1, 1)
         check_in = due if due < last and due != state.due_at else None
     if check_in and (end is None or check_in < end):
-        return "check_in", check_in
-    return ("end", end) if end else None
+        return Kind.check_in, check_in
+    return (Kind.end, end) if end else None

@@ -12,7 +12,6 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from erp import base64url
 from erp.domain.errors import Conflict, NotFound
 from erp.domain.fields import Fields
 from erp.domain.notification.subscription import Subscription, digest
@@ -86,12 +85,7 @@ def register(
     elif device.account_id != account_id:
         device.account_id, device.name, device.created_at, device.worked_at = account_id, name[:LONGEST_NAME], now, None
     device.digest, device.locale, device.stopped_at = known, locale, None
-    device.subscription = {
-        "endpoint": subscription.endpoint,
-        "p256dh": base64url.encode(subscription.p256dh),
-        "auth": base64url.encode(subscription.auth),
-        "origin": origin,
-    }
+    device.subscription = subscription.stored(origin)
     try:
         session.flush()
     except IntegrityError:

@@ -37,6 +37,20 @@ class Subscription:
     p256dh: bytes = field(repr=False)
     auth: bytes = field(repr=False)
 
+    def stored(self, origin: str) -> dict[str, str]:
+        """The JSON that a device's row keeps; `origin` is where the device opens pages."""
+        return {
+            "endpoint": self.endpoint,
+            "p256dh": base64url.encode(self.p256dh),
+            "auth": base64url.encode(self.auth),
+            "origin": origin,
+        }
+
+    @classmethod
+    def read(cls, stored: Mapping[str, str]) -> Subscription:
+        """The subscription that a row keeps. Keys that are none come back empty, and sending to them is refused."""
+        return cls(stored.get("endpoint", ""), _bytes_of(stored.get("p256dh")), _bytes_of(stored.get("auth")))
+
 
 def parse(raw: Mapping[str, Any], extra: Sequence[str]) -> Subscription:
     """A subscription as `PushSubscription.toJSON()` gives it: endpoint, and keys with p256dh and auth.

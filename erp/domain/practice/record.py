@@ -17,6 +17,7 @@ from erp.domain.practice.days import (
     DayView,
     Facts,
     PauseView,
+    PlanKind,
     PlanView,
     Run,
     Totals,
@@ -134,7 +135,8 @@ def plans_of(session: Session, account_id: uuid.UUID) -> list[PlanView]:
 
 
 def _plan_view(starts_on: date, minutes: int, kind: str, weekdays: int, days_per_week: int) -> PlanView:
-    return PlanView(starts_on, minutes, kind, tuple(day for day in range(7) if weekdays >> day & 1), days_per_week)
+    chosen = tuple(day for day in range(7) if weekdays >> day & 1)
+    return PlanView(starts_on, minutes, PlanKind(kind), chosen, days_per_week)
 
 
 def plan_on(session: Session, account_id: uuid.UUID, day: date) -> PlanView | None:

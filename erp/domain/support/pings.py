@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from erp.domain.dates import ONE_DAY
 from erp.domain.exposure.columns import Change
-from erp.domain.notification.kinds import EARLIER, ENDS, RANKS
-from erp.domain.notification.outbox import row_of
+from erp.domain.notification.facts import Facts, PracticeFacts, StartFacts, WeekFacts
+from erp.domain.notification.kinds import ENDS, RANKS, Contact, Kind
+from erp.domain.notification.outbox import Notice, add
 from erp.domain.practice.days import COUNTS_FROM_SECONDS, DayView
 from erp.domain.practice.record import Practice, is_paused_on, practice_of, practices_of
 from erp.domain.support.relation import heard, hears
@@ -56,17 +57,16 @@ def tell_of_practice(session: Session, account_id: uuid.UUID, change: Change, to
         return False
     if is_late:
         return _tell_late(session, listening, change.exposure_id, today, now)
-    news = _news_of_end(session, account_id, change, listening, today, now) if ended else News(("started",))
-    pings = []
-    for support, client in listening:
-        kind = news.greatest_for(support)
-        if kind:
-            facts = {**news.facts, "name": client.display_name}
-            links = {"support_id": support.id, "exposure_id": change.exposure_id}
-            pings.append(row_of(support.supporter_id, kind, facts, now, **links))
-    if pings:
-        session.execute(insert(Notification), pings)
-    return bool(pings)
+    if ended:
+        news = _news_of_end(session, account_id, change, listening, today, now)
+    else:
+        news = News((Kind.started,), StartFacts(listening[0][1].display_name))
+    pings = [
+        Notice(support.supporter_id, kind, news.facts, support_id=support.id, exposure_id=change.exposure_id)
+        for support, _client in listening
+        if (kind := news.greatest_for(support))
+    ]
+    return add(session, pings, now)
 
 
 def _is_late(change: Change, now: datetime) -> bool:
@@ -95,14 +95,14 @@ class News:
     `ranks_heard`: how much each supporter was told of its end already. `congratulated`: who was told of this milestone.
     """
 
-    kinds: tuple[str, ...]
-    facts: Mapping[str, int] = field(default_factory=dict)
+    kinds: tuple[Kind, ...]
+    facts: Facts
     ranks_heard: Mapping[uuid.UUID | None, int] = field(default_factory=dict)
     congratulated: Collection[uuid.UUID | None] = ()
 
-    def greatest_for(self, support: Support) -> str | None:
+    def greatest_for(self, support: Support) -> Kind | None:
         """The one ping that a supporter gets: the greatest that both sides agree on, if it says more than before."""
-        new = [kind for kind in self.kinds if kind != "milestone" or support.id not in self.congratulated]
+        new = [kind for kind in self.kinds if kind is not Kind.milestone or support.id not in self.congratulated]
         kind = next((kind for kind in new if kind in heard(support)), None)
         return kind if kind and RANKS[kind] > self.ranks_heard.get(support.id, -1) else None
 
@@ -121,9 +121,9 @@ def _news_of_end(
     # Whose phone is further east than their days begins tomorrow's already.
     practice = practice_of(session, account_id, max(today, day), day, day)
     kinds = _happened(practice, practice.between(day, day)[0], seconds)
-    facts = {"seconds": seconds, "streak": practice.totals().current}
+    facts = PracticeFacts(listening[0][1].display_name, seconds, practice.totals().current)
     supports = [support.id for support, _client in listening]
-    congratulated = _congratulated(session, supports, now) if "milestone" in kinds else ()
+    congratulated = _congratulated(session, supports, now) if Kind.milestone in kinds else ()
     return News(kinds, facts, ranks_heard, congratulated)
 
 
@@ -136,7 +136,7 @@ def _ranks_heard(session: Session, exposure_id: uuid.UUID) -> dict[uuid.UUID | N
         )
     )
     for support_id, kind in rows:
-        ranks[support_id] = max(ranks.get(support_id, RANKS["finished"]), RANKS[kind])
+        ranks[support_id] = max(ranks.get(support_id, RANKS[Kind.finished]), RANKS[Kind(kind)])
     return ranks
 
 
@@ -145,7 +145,7 @@ def _congratulated(session: Session, supports: Collection[uuid.UUID], now: datet
     return session.scalars(
         select(Notification.support_id).where(
             Notification.support_id.in_(supports),
-            Notification.kind == "milestone",
+            Notification.kind == Kind.milestone,
             Notification.created_at > now - MILESTONE_COOLDOWN,
             Notification.given_up.is_(None),
         )
@@ -159,7 +159,7 @@ def _tell_late(
 
     What was not handed out yet is brought up to date instead.
     """
-    asking = {support.id: support for support, _client in listening if hears(support, EARLIER)}
+    asking = {support.id: support for support, _client in listening if hears(support, Kind.earlier)}
     if not asking:
         return False
     told = session.execute(
@@ -175,28 +175,27 @@ def _tell_late(
     client = listening[0][1]
     practice = practice_of(session, client.id, today, today, today)
     day = practice.between(today, today)[0]
-    facts = {"name": client.display_name, "seconds": day.seconds, "streak": practice.totals().current}
-    waiting = Notification.id.in_([row.id for row in told if row.kind == EARLIER]), Notification.settled_at.is_(None)
-    session.execute(update(Notification).where(*waiting).values(facts=facts))
+    facts = PracticeFacts(client.display_name, day.seconds, practice.totals().current)
+    earlier = [row.id for row in told if row.kind == Kind.earlier]
+    waiting = Notification.id.in_(earlier), Notification.settled_at.is_(None)
+    session.execute(update(Notification).where(*waiting).values(facts=facts.stored()))
     # Tomorrow it would not be true any more.
     midnight = datetime.combine(today + ONE_DAY, time(), ZoneInfo(client.time_zone)).astimezone(UTC)
-    pings = []
-    for key in asking.keys() - {row.support_id for row in told}:
-        ping = row_of(asking[key].supporter_id, EARLIER, facts, now, support_id=key, exposure_id=exposure_id)
-        pings.append(ping | {"expires_at": min(ping["expires_at"], midnight)})
-    if pings:
-        session.execute(insert(Notification), pings)
-    return bool(pings)
+    pings = [
+        Notice(asking[key].supporter_id, Kind.earlier, facts, support_id=key, exposure_id=exposure_id, until=midnight)
+        for key in asking.keys() - {row.support_id for row in told}
+    ]
+    return add(session, pings, now)
 
 
-def _happened(practice: Practice, day: DayView, seconds: int) -> tuple[str, ...]:
+def _happened(practice: Practice, day: DayView, seconds: int) -> tuple[Kind, ...]:
     """What an exposure of so many seconds brought about, the greatest first."""
-    kinds = ["finished"]
+    kinds = [Kind.finished]
     if seconds >= COUNTS_FROM_SECONDS:
         if day.state == "goal" and day.goal_seconds and day.seconds - seconds < day.goal_seconds:
-            kinds.insert(0, "goal")
+            kinds.insert(0, Kind.goal)
         if is_milestone(practice.totals().current):
-            kinds.insert(0, "milestone")
+            kinds.insert(0, Kind.milestone)
     return tuple(kinds)
 
 
@@ -208,10 +207,10 @@ def tell_of_weeks(session: Session, now: datetime) -> int:
         .join(client, client.id == Support.client_id)
         .where(
             Support.ended_at.is_(None),
-            Support.contact == "weekly",
+            Support.contact == Contact.weekly,
             ~exists().where(
                 Notification.support_id == Support.id,
-                Notification.kind == "weekly",
+                Notification.kind == Kind.weekly,
                 Notification.created_at > now - 6 * ONE_DAY,
             ),
         )
@@ -228,8 +227,7 @@ def tell_of_weeks(session: Session, now: datetime) -> int:
         days = [day for day in practice.between(today - 7 * ONE_DAY, today - ONE_DAY) if day.exposures]
         # A week without practice is not held up to anybody, and a pause is the client's own.
         if days and not practice.facts.paused_on(today):
-            facts = {"name": name, "days": len(days), "seconds": sum(day.seconds for day in days)}
-            summaries.append(row_of(support.supporter_id, "weekly", facts, now, support_id=support.id))
-    if summaries:
-        session.execute(insert(Notification), summaries)
+            facts = WeekFacts(name, len(days), sum(day.seconds for day in days))
+            summaries.append(Notice(support.supporter_id, Kind.weekly, facts, support_id=support.id))
+    add(session, summaries, now)
     return len(summaries)

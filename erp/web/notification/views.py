@@ -14,7 +14,7 @@ from erp.domain.dates import local_day, time_of_day
 from erp.domain.errors import Conflict, Invalid
 from erp.domain.notification import device as devices
 from erp.domain.notification.device import DeviceView, devices_of
-from erp.domain.notification.outbox import A_TEST, tell_device
+from erp.domain.notification.outbox import TEST_COOLDOWN, tell_device
 from erp.domain.notification.subscription import parse
 from erp.storage.account import Account
 from erp.storage.notification import Device
@@ -191,7 +191,7 @@ def test(device_id: uuid.UUID) -> Any:
     db().commit()
     wake()
     # A second tap waits for what the first one sent.
-    return _fragment(found, _milliseconds(now() if told else now() - A_TEST))
+    return _fragment(found, _milliseconds(now() if told else now() - TEST_COOLDOWN))
 
 
 @blueprint.post("/devices/<uuid:device_id>/name")

@@ -21,7 +21,7 @@ from erp.domain.support import invitation as invitations
 from erp.settings import Settings
 from erp.storage.backup import BackupError, backup, restore
 from erp.storage.db import Sessions, box, open_engine
-from erp.storage.exposure import Event
+from erp.storage.exposure import EventRow
 from erp.storage.migrating import migrate
 from tests.conftest import DATA_KEY, SECRET_KEY, VAPID
 from tests.make.clients import Client
@@ -173,7 +173,7 @@ def test_a_log_that_was_left_beside_an_old_database_never_meets_the_new_one(url:
 def writers(url: str) -> Iterator[list[int]]:
     """People who practise all the time in a big database; how often each of them did."""
     fill(path_of(url), 8)
-    stop, done = threading.Event(), [0, 0]
+    stop, done = threading.EventRow(), [0, 0]
 
     def write(number: int) -> None:
         engine = open_engine(url)
@@ -232,7 +232,7 @@ def test_a_database_in_use_is_not_replaced(url: str, copy: Path):
         idle.rollback()
         with pytest.raises(BackupError, match=r"Something still uses .*Stop Rung first"):
             restore(url, copy, told, overwrite=True)
-        assert idle.scalar(select(func.count()).select_from(Event)) == 4
+        assert idle.scalar(select(func.count()).select_from(EventRow)) == 4
     engine.dispose()
     assert [path.name for path in path_of(url).parent.iterdir()] == ["rung.db"]
 

@@ -23,7 +23,7 @@ from sqlalchemy import func, select, text
 from erp import create_app
 from erp.settings import Settings
 from erp.storage.db import Sessions, open_engine
-from erp.storage.exposure import Event
+from erp.storage.exposure import EventRow
 from tests.conftest import DATA_KEY, SECRET_KEY
 from tests.make.clients import Client
 from tests.unit.test_app import free_port, wait_for
@@ -41,7 +41,7 @@ class Phone(threading.Thread):
     cookie: str
     account: uuid.UUID
     step: uuid.UUID
-    stop: threading.Event
+    stop: threading.EventRow
     made: list[str] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
     answers: int = 0
@@ -104,7 +104,7 @@ def test_what_was_acknowledged_is_there_once_however_often_the_server_is_killed(
     app: Flask, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     seed = random.randrange(10**6)
-    chance, port, stop = random.Random(seed), free_port(), threading.Event()
+    chance, port, stop = random.Random(seed), free_port(), threading.EventRow()
     phones = phones_of(app, port, stop)
     for number in range(KILLS + 1):
         process = serve(settings, port, tmp_path)
@@ -130,8 +130,8 @@ def test_what_was_acknowledged_is_there_once_however_often_the_server_is_killed(
     acknowledged = {event for phone in phones for event in phone.acknowledged}
     made = {event for phone in phones for event in phone.made}
     with app.extensions["rung.sessions"].reading() as session:
-        kept = [str(event) for event in session.scalars(select(Event.id))]
-        assert session.scalar(select(func.count()).select_from(Event)) == len(kept)
+        kept = [str(event) for event in session.scalars(select(EventRow.id))]
+        assert session.scalar(select(func.count()).select_from(EventRow)) == len(kept)
     lost, doubled = len(acknowledged - set(kept)), len(kept) - len(set(kept))
     failures = sum(phone.failures for phone in phones)
     with capsys.disabled():
@@ -153,7 +153,7 @@ def answered(phones: list[Phone]) -> int:
     return sum(phone.answers for phone in phones)
 
 
-def phones_of(app: Flask, port: int, stop: threading.Event) -> list[Phone]:
+def phones_of(app: Flask, port: int, stop: threading.EventRow) -> list[Phone]:
     """Two phones of each of a few people, signed in."""
     sessions: Sessions = app.extensions["rung.sessions"]
     phones = []

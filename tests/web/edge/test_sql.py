@@ -16,7 +16,7 @@ from erp.domain import dates
 from erp.domain.practice import days as practice_days
 from erp.domain.practice import record as practice_record
 from erp.storage.db import Sessions
-from erp.storage.exposure import Event, Exposure
+from erp.storage.exposure import EventRow, Exposure
 from erp.storage.practice import Day, Pause, Plan, Tally
 from tests.make.pages import (
     HTMX,
@@ -101,7 +101,7 @@ def a_history(sessions: Sessions, phone: Phone, steps: list[uuid.UUID]) -> None:
     ]
     with sessions.writing() as session:
         session.execute(insert(Exposure), exposures)
-        session.execute(insert(Event), events)
+        session.execute(insert(EventRow), events)
         session.execute(insert(Day), days)
         session.execute(
             update(Tally)

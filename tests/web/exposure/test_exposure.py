@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from erp.domain.support import relation as relations
 from erp.storage.db import Sessions
-from erp.storage.exposure import Event, Exposure
+from erp.storage.exposure import EventRow, Exposure
 from erp.storage.notification import Notification
 from erp.storage.support import Support
 from tests.make.pages import (
@@ -342,7 +342,7 @@ def test_a_plain_check_in_that_cannot_be_comes_back_to_the_running_page(
     assert answer.status_code == 422
     assert phase_in(answer.text) == "running"
     assert page_error(answer)
-    assert database.scalar(select(func.count()).select_from(Event)) == 1
+    assert database.scalar(select(func.count()).select_from(EventRow)) == 1
 
 
 def test_a_plain_form_about_nothing_of_mine_is_not_found(

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from erp.domain.recording import KNOWN
 from erp.storage.db import Sessions
-from erp.storage.exposure import Event, Exposure
+from erp.storage.exposure import EventRow, Exposure
 from tests.make.pages import NOON, Ladder, a_coach, a_ladder, a_plan, an_exposure, batch, event, today
 from tests.web.conftest import Phone
 
@@ -30,7 +30,7 @@ def ladder(sessions: Sessions, client: Phone) -> Ladder:
 
 def count(database: Session) -> int:
     database.rollback()
-    return database.scalar(select(func.count()).select_from(Event)) or 0
+    return database.scalar(select(func.count()).select_from(EventRow)) or 0
 
 
 def send(phone: Phone, body: Any, status: int = 200) -> Any:
@@ -208,7 +208,7 @@ def test_a_skew_that_means_nothing_does_not_lose_the_practice(
     sent = a_run(ladder)
     answer = send(client, batch(client, *sent) | {"skew": skew})
     assert answer["accepted"] == [each["id"] for each in sent]
-    assert set(database.scalars(select(Event.shift_ms))) == {0}
+    assert set(database.scalars(select(EventRow.shift_ms))) == {0}
 
 
 @pytest.mark.parametrize(
