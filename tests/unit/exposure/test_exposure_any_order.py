@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, inspect
 from sqlalchemy.orm import Session
 
-from erp.domain.exposure.event import Event
+from erp.domain.exposure.event import Event, EventKind
 from erp.domain.exposure.fold import fold
 from erp.storage.exposure import Exposure
 from tests.make.clients import Client, undone

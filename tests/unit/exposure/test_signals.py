@@ -77,10 +77,10 @@ def test_an_extension_moves_the_end_and_not_the_check_ins():
     assert signal(25, *events) == ("end", 27)
 
 
-def looks_away(client: Client, exposure: uuid.UUID, away: bool = True) -> datetime | None:
+def looks_away(client: Client, exposure: uuid.UUID, hidden: bool = True) -> datetime | None:
     client.session.flush()
     client.session.expire_all()
-    return signals.note_hidden(client.session, client.account.id, exposure, away, client.now)
+    return signals.note_hidden(client.session, client.account.id, exposure, hidden, client.now)
 
 
 def waiting(session: Session) -> list[tuple[str, float]]:

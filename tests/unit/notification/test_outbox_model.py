@@ -25,7 +25,8 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from erp.domain.exposure.event import Event, IncomingEvent, parse
+from erp.domain.exposure.columns import columns_of
+from erp.domain.exposure.event import Event, IncomingEvent, event_of, parse
 from erp.domain.exposure.fold import fold
 from erp.domain.practice.days import COUNTS_FROM_SECONDS
 from erp.domain.recording import JITTER, SANE_SKEW, record

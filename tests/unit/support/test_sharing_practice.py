@@ -14,7 +14,7 @@ from tests.make.clients import Client
 from tests.make.supporters import A_DAY, A_MINUTE, A_SECOND, NOON, begins, coach, exposes, goes_on, view
 
 
-def live(client: Client, relation: Support) -> sharing.Glimpse:
+def live(client: Client, relation: Support) -> sharing.SharedExposure:
     glimpse = view(client, relation).now
     assert glimpse
     return glimpse
