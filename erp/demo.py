@@ -234,7 +234,7 @@ def _climb(steps: list[list[Step]], number: int, now: datetime) -> None:
     for ladder in steps:
         step = next((each for each in ladder if each.mastered_at is None), None)
         if step is not None and step.runs >= 14 and step is not ladder[-1] and number < DAYS - 5:
-            ladders.mark(step, "mastered_at", True, now)
+            ladders.set_mastered(step, True, now)
 
 
 def main() -> int:

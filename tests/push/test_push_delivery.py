@@ -126,7 +126,7 @@ def test_a_device_that_is_gone_is_dropped_and_its_person_is_told_so(crew: Crew, 
         coach = crew.support(session, support).supporter_id
         person = person_of(session, coach)
         assert person
-        assert person.deaf
+        assert person.has_stopped_device
         gone = session.scalars(select(Device).where(Device.stopped_at.is_not(None))).one()
         assert gone.subscription is None
         assert gone.digest is None

@@ -12,7 +12,7 @@ from erp.domain.exposure.reading import events_of
 from erp.storage.db import Base
 from erp.storage.exposure import EventRow, Exposure
 from erp.storage.ladder import Fear, Step
-from erp.storage.practice import Day, Tally
+from erp.storage.practice import Day, PracticeTotals
 from tests.make.clients import Client, local
 
 ZONE = "Europe/Lisbon"
@@ -71,7 +71,7 @@ def test_a_whole_exposure_folds_into_its_row_its_day_the_totals_and_its_step(cli
     assert (row.local_date, row.zone, row.step_id) == (date(2026, 11, 18), ZONE, client.step.id)
     day = session.scalars(select(Day)).one()
     assert (day.date, day.seconds, day.exposures) == (date(2026, 11, 18), 900, 1)
-    tally = session.scalars(select(Tally)).one()
+    tally = session.scalars(select(PracticeTotals)).one()
     assert (tally.days, tally.seconds, tally.exposures) == (1, 900, 1)
     assert (client.step.suds, client.step.runs, client.step.ratings) == (60, 1, [60])
     assert session.get_one(Fear, client.step.fear_id).practised_at == START
@@ -108,7 +108,9 @@ def test_every_order_of_a_short_exposure_counts_the_day_once(client: Client, ses
             client.sends(event)
         session.expire_all()
         assert session.execute(select(Day.seconds, Day.exposures)).all() == [(600, 1)]
-        assert session.execute(select(Tally.days, Tally.seconds, Tally.exposures)).all() == [(1, 600, 1)]
+        assert session.execute(select(PracticeTotals.days, PracticeTotals.seconds, PracticeTotals.exposures)).all() == [
+            (1, 600, 1)
+        ]
         assert session.execute(select(Step.runs)).all() == [(1,)]
         attempt.rollback()
 

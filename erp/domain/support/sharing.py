@@ -70,7 +70,7 @@ class ClientView:
     week: list[tuple[date, bool | None]]
     streak: int
     days: int
-    wanted: tuple[str, ...]
+    asked_kinds: tuple[str, ...]
     cheers: list[SentCheer]
 
 
@@ -143,7 +143,7 @@ def _views(session: Session, supporter_id: uuid.UUID, now: datetime, *which: Any
                 week=_week(practice),
                 streak=practice.totals().current,
                 days=practice.days,
-                wanted=tuple(support.wanted),
+                asked_kinds=tuple(support.asked_kinds),
                 cheers=cheers.get(client, []),
             )
         )

@@ -29,12 +29,14 @@ from erp.storage.account import Account
 from erp.storage.db import table_of
 from erp.storage.exposure import EventRow, Exposure
 from erp.storage.ladder import Step
-from erp.storage.practice import Day, Tally
+from erp.storage.practice import Day, PracticeTotals
 
 AT_ONCE = 200
 # What reading a damaged row or folding a damaged event raises.
 UNREADABLE = (InvalidToken, KeyError, TypeError, ValueError)
-_account, _exposure, _event, _day, _tally, _step = map(table_of, (Account, Exposure, EventRow, Day, Tally, Step))
+_account, _exposure, _event, _day, _totals, _step = map(
+    table_of, (Account, Exposure, EventRow, Day, PracticeTotals, Step)
+)
 
 Practised = Mapping[date, tuple[int, int]]
 
@@ -213,21 +215,21 @@ def _days(session: Session, account: Account, now: datetime, *, repair: bool) ->
         "seconds": sum(seconds for seconds, _count in real.values()),
         "exposures": sum(count for _seconds, count in real.values()),
     }
-    tally = session.execute(select(_tally).where(_tally.c.account_id == account.id)).first()
-    first = _first_day(session, account, tally.first_day if tally else None)
+    totals = session.execute(select(_totals).where(_totals.c.account_id == account.id)).first()
+    first = _first_day(session, account, totals.first_day if totals else None)
     wrong = []
-    if tally:
-        wrong = [name for name, value in right.items() if getattr(tally, name) != value]
-        wrong += ["first_day"] * (tally.first_day != first)
-        wrong += ["settled"] * (not wrong and not _is_settled(session, account, tally, real, now))
-    if tally is None or wrong:
+    if totals:
+        wrong = [name for name, value in right.items() if getattr(totals, name) != value]
+        wrong += ["first_day"] * (totals.first_day != first)
+        wrong += ["settled"] * (not wrong and not _is_settled(session, account, totals, real, now))
+    if totals is None or wrong:
         what = f"not what the days add up to: {', '.join(wrong)}" if wrong else "is not there"
         yield Finding("tally", str(account.id), what)
         if repair:
             # The streak is settled anew with the next practice; until then it is counted from the beginning.
             anew = {"first_day": first, "settled_through": None, "settled_run": 0, "settled_longest": 0}
-            session.execute(delete(_tally).where(_tally.c.account_id == account.id))
-            session.execute(insert(_tally).values(account_id=account.id, **right, **anew))
+            session.execute(delete(_totals).where(_totals.c.account_id == account.id))
+            session.execute(insert(_totals).values(account_id=account.id, **right, **anew))
 
 
 def _first_day(session: Session, account: Account, kept: date | None) -> date:
@@ -241,16 +243,16 @@ def _first_day(session: Session, account: Account, kept: date | None) -> date:
     return kept if kept is not None and earliest <= kept <= latest else right
 
 
-def _is_settled(session: Session, account: Account, tally: Row[Any], real: Practised, now: datetime) -> bool:
+def _is_settled(session: Session, account: Account, totals: Row[Any], real: Practised, now: datetime) -> bool:
     """Whether the settled streak ends on a Sunday of the past and is what the days from the first on give."""
-    through = tally.settled_through
+    through = totals.settled_through
     if through is None:
         return True
     if through.weekday() != 6 or through >= local_day(now, account.time_zone):
         return False
-    facts = Facts(tally.first_day, plans_of(session, account.id), pauses_of(session, account.id), real)
-    run = run_through(facts, Run(monday_of(tally.first_day) - ONE_DAY), through, through + ONE_DAY)
-    return (run.current, run.longest) == (tally.settled_run, tally.settled_longest)
+    facts = Facts(totals.first_day, plans_of(session, account.id), pauses_of(session, account.id), real)
+    run = run_through(facts, Run(monday_of(totals.first_day) - ONE_DAY), through, through + ONE_DAY)
+    return (run.current, run.longest) == (totals.settled_run, totals.settled_longest)
 
 
 def _real_days(session: Session, account: uuid.UUID) -> Practised:

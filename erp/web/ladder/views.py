@@ -128,7 +128,7 @@ def archive_fear(fear_id: uuid.UUID) -> BaseResponse:
     """Put a fear away with its history, or bring it back."""
     fear = _fear(fear_id)
     away = request.form.get("archived") == "1"
-    ladders.mark(fear, "archived_at", away, now())
+    ladders.set_archived(fear, away, now())
     db().commit()
     return see_other(url_for("ladder.ladder") if away else url_for("ladder.ladder", fear_id=fear.id))
 
@@ -202,7 +202,7 @@ def _step_page(fear: Fear, found: Step | None, error: Invalid | None = None) -> 
 def master_step(step_id: uuid.UUID) -> BaseResponse:
     """Mark a step as mastered, or take that back."""
     found = _step(step_id)
-    ladders.mark(found, "mastered_at", request.form.get("mastered") == "1", now())
+    ladders.set_mastered(found, request.form.get("mastered") == "1", now())
     db().commit()
     return see_other(url_for("ladder.ladder", fear_id=found.fear_id))
 
@@ -211,7 +211,7 @@ def master_step(step_id: uuid.UUID) -> BaseResponse:
 def archive_step(step_id: uuid.UUID) -> BaseResponse:
     """Put a step away with its history, or bring it back."""
     found = _step(step_id)
-    ladders.mark(found, "archived_at", request.form.get("archived") == "1", now())
+    ladders.set_archived(found, request.form.get("archived") == "1", now())
     db().commit()
     return see_other(url_for("ladder.ladder", fear_id=found.fear_id))
 

@@ -135,7 +135,7 @@ def new_invitation() -> Any:
         invitations.invite(db(), me().id, now())
     except Conflict:
         db().rollback()
-        many = len(invitations.open_invitations(db(), me().id, now())) >= invitations.OPEN_INVITATIONS
+        many = len(invitations.open_invitations(db(), me().id, now())) >= invitations.MAX_OPEN_INVITATIONS
         return _invite_page(
             _("Ten invitations are open already. Withdraw one first, and then make a new one.")
             if many
@@ -272,6 +272,8 @@ def pings(support_id: uuid.UUID) -> Any:
     relations.want(support, {"wanted": request.form.getlist("wanted")})
     db().commit()
     if by_htmx():
-        wanted = tuple(support.wanted)
-        return render_template("support/_pings_form.html", support_id=support_id, name=name, wanted=wanted, saved=True)
+        asked = tuple(support.asked_kinds)
+        return render_template(
+            "support/_pings_form.html", support_id=support_id, name=name, asked_kinds=asked, saved=True
+        )
     return see_other(url_for("support.client", support_id=support_id, saved=1))

@@ -31,7 +31,7 @@ from erp.domain.exposure.fold import fold
 from erp.domain.practice.days import COUNTS_FROM_SECONDS
 from erp.domain.recording import JITTER, SANE_SKEW, record
 from erp.storage.exposure import EventRow, Exposure
-from erp.storage.practice import Day, Tally
+from erp.storage.practice import Day, PracticeTotals
 from tests.make.clients import Client, local, undone
 
 ZONE = "Europe/Lisbon"
@@ -291,7 +291,7 @@ class Network(RuleBasedStateMachine):
                 days[one.local_date] = (seconds + one.seconds, count + 1)
             kept = self.session.scalars(select(Day).where(Day.account_id == client.account.id))
             assert {day.date: (day.seconds, day.exposures) for day in kept} == days
-            tally = self.session.get_one(Tally, client.account.id)
+            tally = self.session.get_one(PracticeTotals, client.account.id)
             assert tally.days == len(days)
             assert tally.seconds == sum(seconds for seconds, _count in days.values())
             assert tally.exposures == sum(count for _seconds, count in days.values())

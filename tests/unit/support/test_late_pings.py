@@ -260,7 +260,7 @@ def test_who_hears_of_a_finish_hears_of_a_late_one(
 def test_nobody_can_choose_it_by_itself(client: Client, sam: Support):
     relations.want(sam, {"wanted": ["earlier"]})
     lets(sam, told=["earlier"])
-    assert (sam.wanted, sam.told) == ([], [])
+    assert (sam.asked_kinds, sam.allowed_kinds) == ([], [])
 
 
 def test_what_is_switched_off_before_it_is_sent_is_not_sent(

@@ -22,7 +22,7 @@ from erp.storage.db import Base, table_of
 from erp.storage.exposure import EventRow, Exposure
 from erp.storage.ladder import Step
 from erp.storage.notification import Notification
-from erp.storage.practice import Day, Tally
+from erp.storage.practice import Day, PracticeTotals
 from erp.storage.support import Support
 from tests.make.clients import EVERY_DAY, Client, undone
 from tests.make.supporters import A_DAY, A_MINUTE, A_SECOND, NOON, ZONE, begins, coach, exposes, goes_on, phone, takes
@@ -112,7 +112,7 @@ def exposure(client: Client, session: Session) -> uuid.UUID:
 
 def test_nothing_is_found_where_all_is_well_and_a_repair_changes_nothing(client: Client, session: Session):
     before = everything(session)
-    assert session.scalar(select(Tally.settled_through).where(Tally.account_id == client.account.id))
+    assert session.scalar(select(PracticeTotals.settled_through).where(PracticeTotals.account_id == client.account.id))
     assert findings(session, client.now) == []
     assert findings(session, client.now, repair=True) == []
     assert everything(session) == before
@@ -289,7 +289,9 @@ def test_totals_and_streak_that_are_wrong_are_counted_anew(
     client: Client, session: Session, column: str, value: Any, named: str
 ):
     totals = client.counted()
-    session.execute(update(Tally).where(Tally.account_id == client.account.id).values({column: value}))
+    session.execute(
+        update(PracticeTotals).where(PracticeTotals.account_id == client.account.id).values({column: value})
+    )
     what = f"not what the days add up to: {named}"
     assert findings(session, client.now) == [Finding("tally", str(client.account.id), what)]
     findings(session, client.now, repair=True)
@@ -302,7 +304,7 @@ def test_totals_and_streak_that_are_wrong_are_counted_anew(
 
 def test_a_tally_that_is_gone_comes_back(client: Client, session: Session):
     totals = client.counted()
-    session.execute(delete(Tally).where(Tally.account_id == client.account.id))
+    session.execute(delete(PracticeTotals).where(PracticeTotals.account_id == client.account.id))
     assert findings(session, client.now) == [Finding("tally", str(client.account.id), "is not there")]
     findings(session, client.now, repair=True)
     assert client.counted() == totals
@@ -463,7 +465,7 @@ def test_one_damaged_value_stops_nothing(
 
 def test_no_finding_holds_a_word_about_anybody(client: Client, session: Session):
     session.execute(update(Exposure).values(seconds=1, prediction="it bites", curve=[[0, 99]]))
-    session.execute(update(Tally).values(days=0))
+    session.execute(update(PracticeTotals).values(days=0))
     session.execute(update(Step).values(runs=0))
     with unguarded(session):
         session.execute(update(EventRow).values(account_id=uuid.uuid4()))

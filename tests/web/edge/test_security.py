@@ -346,7 +346,7 @@ def test_an_unexpected_error_is_logged_without_what_somebody_wrote(
     client: Phone, app: Flask, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
     app.testing = False
-    monkeypatch.setattr("erp.domain.ladder.ladder.LONGEST_NAME", None)
+    monkeypatch.setattr("erp.domain.ladder.ladder.MAX_NAME_LENGTH", None)
     answer = client.post("/ladder/new", data={"name": "secret fear"})
     assert answer.status_code == 500
     assert "Something went wrong on our side" in answer.text
