@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
-from erp.domain.account import account as accounts
+from erp.domain.account import signing
 from erp.domain.dates import utc_now
 from erp.domain.delivery import hand_out
 from erp.domain.exposure.event import EventKind, IncomingEvent, parse
@@ -153,7 +153,7 @@ def fill(session: Session, now: datetime) -> None:
     today = now.astimezone(zone).date()
     first = today - timedelta(days=DAYS)
     morning = datetime.combine(first, time(9), zone).astimezone(UTC)
-    account, _codes = accounts.sign_up(
+    account, _codes = signing.sign_up(
         session, {"email": EMAIL, "password": PASSWORD, "display_name": "Robin", "time_zone": ZONE}, morning
     )
     session.flush()
@@ -176,7 +176,7 @@ def fill(session: Session, now: datetime) -> None:
 def _coach(session: Session, account: Account, now: datetime) -> Support:
     """A friend accepts the client's invitation, and is shown the titles of the steps."""
     person = {"email": COACH_EMAIL, "password": PASSWORD, "display_name": "Sam", "time_zone": ZONE}
-    coach, _codes = accounts.sign_up(session, person, now)
+    coach, _codes = signing.sign_up(session, person, now)
     support = invitations.accept(session, invitations.invite(session, account.id, now).token, coach.id, now)
     relations.share(support, {"titles": "1", "contact": "every", "told": kinds.PINGS})
     return support

@@ -14,6 +14,8 @@ from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from erp.domain.account import account as accounts
+from erp.domain.account import password as passwords
+from erp.domain.account import recovery, signing
 from erp.domain.account.account import zone_names
 from erp.domain.errors import Conflict, Invalid, Problem
 from erp.domain.notification import device as devices
@@ -61,7 +63,7 @@ def _known(email: str, password: str) -> Account | None:
     # Checking a password takes its time on purpose; a reading session holds nobody up meanwhile.
     sessions: Sessions = current_app.extensions["rung.sessions"]
     with sessions.reading() as reading:
-        return accounts.sign_in(reading, email, password)
+        return signing.sign_in(reading, email, password)
 
 
 def _enter(account: Account) -> None:
@@ -83,7 +85,7 @@ def sign_up() -> Any:
         return _sign_up_page({"next": request.args.get("next", "")})
     email, password = request.form.get("email", ""), request.form.get("password", "")
     try:
-        account, codes = accounts.sign_up(db(), request.form, now())
+        account, codes = signing.sign_up(db(), request.form, now())
     except Invalid as error:
         return _sign_up_page({}, error)
     except Conflict:
@@ -132,7 +134,7 @@ def recover() -> Any:
     if request.method != "POST":
         return _recover_page()
     try:
-        account = accounts.recover(db(), request.form, now())
+        account = recovery.recover(db(), request.form, now())
     except Invalid as error:
         return _recover_page(error)
     db().commit()
@@ -167,7 +169,7 @@ def _account_page(fragment: str = "", error: Invalid | None = None, form: Mappin
     context = {"form": form or saved, "errors": sentences(error) if error else {}, "zones": zones()}
     if error and by_htmx():
         return render_template(fragment, **context), 422
-    left = accounts.codes_left(db(), me().id)
+    left = recovery.codes_left(db(), me().id)
     notice = _("Saved.") if request.args.get("saved") else None
     return render_template("account/account.html", left=left, notice=notice, **context), 422 if error else 200
 
@@ -201,7 +203,7 @@ def password() -> Any:
     account = _account()
     here = uuid.UUID(session["device"]) if "device" in session else None
     try:
-        accounts.change_password(db(), account, request.form, here=here)
+        passwords.change_password(db(), account, request.form, here=here)
     except Invalid as error:
         return _account_page("account/_password_form.html", error)
     db().commit()
@@ -230,7 +232,7 @@ def codes() -> str:
 
 
 def _codes_page(errors: dict[str, str] | None = None) -> str:
-    left = accounts.codes_left(db(), me().id)
+    left = recovery.codes_left(db(), me().id)
     return render_template("account/codes.html", codes=_shown_codes(), left=left, errors=errors or {}, form={})
 
 
@@ -239,10 +241,10 @@ def _codes_page(errors: dict[str, str] | None = None) -> str:
 def codes_new() -> Any:
     """Make a new set of recovery codes; the old ones stop working."""
     try:
-        accounts.check_current(_account(), request.form)
+        passwords.check_current(_account(), request.form)
     except Invalid as error:
         return _codes_page(sentences(error)), 422
-    _show_codes(accounts.new_codes(db(), _account()))
+    _show_codes(recovery.new_codes(db(), _account()))
     db().commit()
     return see_other(url_for("account.codes"))
 
