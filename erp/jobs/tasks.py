@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 import logging
 import random
-import sys
 import threading
 import time
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from huey import crontab
 
+from erp.domain.dates import utc_now
 from erp.domain.delivery import Claimed, Dropped, Outcome, claim, hand_out, mark, next_due, tidy
 from erp.domain.notification.subscription import Subscription
 from erp.domain.support.pings import tell_of_weeks
 from erp.jobs.queue import WORKERS, open_queue
 from erp.jobs.texts import message
+from erp.log import logger
 from erp.push import Push
 from erp.settings import Settings
 from erp.storage.db import Sessions
@@ -35,18 +36,11 @@ SEEN_WITHIN = timedelta(seconds=150)
 log = logging.getLogger("rung.delivery")
 
 
-def utc_now() -> datetime:
-    """The moment it is."""
-    return datetime.now(UTC)
-
-
 class Jobs:
     """The tasks on their queue. A web process only wakes them; a worker runs them. `clock` gives the moment (UTC)."""
 
     def __init__(self, settings: Settings, sessions: Sessions, clock: Callable[[], datetime] = utc_now) -> None:
-        log.setLevel(logging.INFO)
-        if not log.hasHandlers():
-            log.addHandler(logging.StreamHandler(sys.stdout))
+        logger(log.name)
         self.settings, self.sessions, self.clock = settings, sessions, clock
         self.queue = open_queue(settings.queue)
         self.deliver = self.queue.task(name="deliver")(self.deliver_now)
