@@ -10,6 +10,8 @@ from typing import Any
 from playwright.sync_api import APIResponse, BrowserContext, Page, expect
 from uuid6 import uuid7
 
+from tests.make.patience import PATIENCE
+
 PASSWORD = "a long walk with the dog"
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 STEPS = (("Look at a photo of a dog", 20), ("Stand across the street from one", 45), ("Stroke a calm dog", 80))
@@ -141,7 +143,7 @@ def off_by(page: Page, exposure: str) -> float:
     return difference
 
 
-def until(page: Page, condition: Callable[[], object], seconds: float = 20) -> None:
+def until(page: Page, condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Wait until the condition holds. Playwright's own wait_for_function needs eval, which our CSP forbids."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -17,6 +17,8 @@ from marionette_driver.errors import MarionetteException
 from marionette_driver.geckoinstance import DesktopInstance, GeckoInstance
 from marionette_driver.marionette import Marionette, WebElement
 
+from tests.make.patience import PATIENCE
+
 SIZE = (390, 844)
 FLAGS = ("--headless", "--marionette", "--remote-allow-system-access", "--no-remote")
 # The second lets it obey the preference that names no server for Firefox's own settings.
@@ -160,7 +162,7 @@ class Firefox:
     def _port(self) -> int:
         """Where it listens; it says so in a file of its profile."""
         file = self._folder / "MarionetteActivePort"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while not (file.exists() and file.read_text()):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"Firefox did not start: {self._log()[-2000:]}")
@@ -193,7 +195,7 @@ class Firefox:
         """The value of an expression, or what a function returns; promises are awaited."""
         return self.marionette.execute_script(EVALUATE % script.strip(), given, sandbox=None)
 
-    def until(self, condition: Callable[[], Any], seconds: float = 20) -> Any:
+    def until(self, condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
         """Wait until the condition holds; its value. A page that changes meanwhile is no failure."""
         deadline = time.monotonic() + seconds
         while True:

@@ -146,7 +146,7 @@ def test_whoever_has_not_allowed_notifications_does_not_pay_for_them(usual):
         with counted(page) as wire:
             page.goto(path)
             controlled(page)
-        assert not [url for url in wire.bytes if "push.js" in url or "device.css" in url]
+        assert not [url for url in wire.bytes if "push.js" in url or "notification.css" in url]
 
 
 def test_every_later_page_costs_less_than_seven_kilobytes(phone):

@@ -6,6 +6,7 @@ import struct
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.acts import controlled, make_account, until
+from tests.make.patience import MILLISECONDS
 
 
 def png_size(data: bytes) -> tuple[int, int]:
@@ -71,6 +72,7 @@ def test_the_service_worker_looks_after_every_page(signed_in: Page):
 def test_a_page_of_ours_shows_when_the_server_is_gone(chromium, own_server, problems):
     problems.allow("Failed to load resource|net::ERR_")
     context: BrowserContext = chromium.new_context(base_url=own_server.origin)
+    context.set_default_timeout(MILLISECONDS)
     try:
         page = context.new_page()
         make_account(context, "Europe/Berlin")

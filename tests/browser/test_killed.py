@@ -13,6 +13,8 @@ from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
 from tests.browser.acts import all_sent, make_account, make_ladder, off_by, ready, seconds_left, sign_in, start_exposure
 from tests.browser.conftest import FLAGS, PHONE, Server, new_address, quiet_zone, watch
+from tests.browser.told import started_elsewhere
+from tests.make.patience import MILLISECONDS, PATIENCE
 
 Start = Callable[[], BrowserContext]
 
@@ -33,7 +35,7 @@ def start(playwright: Playwright, server: Server, problems: Any, tmp_path: Path)
 
     def start() -> BrowserContext:
         context = playwright.chromium.launch_persistent_context(tmp_path / "profile", **options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(MILLISECONDS)
         watch(context, problems)
         started.append(context)
         return context
@@ -52,7 +54,7 @@ def kill(profile: Path) -> None:
             continue
         if b"--user-data-dir=" + bytes(profile) in command and not any(one.startswith(b"--type=") for one in command):
             os.kill(int(process.name), signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while (profile / "SingletonLock").is_symlink() and time.monotonic() < deadline:
         (profile / "SingletonLock").unlink()
 
@@ -104,25 +106,30 @@ def test_a_start_that_only_the_killed_browser_knew_is_there(start: Start, tmp_pa
     page = context.new_page()
     page.goto(f"/exposures/{exposure}?step={step}")
     ready(page)
-    assert abs(300 - seconds_left(page) - (time.time() - began)) <= 2
+    before = time.time() - began
+    shown = 300 - seconds_left(page)
+    assert before - 2 <= shown <= time.time() - began + 2
     all_sent(page)
 
 
-def frozen(page: Page, seconds: int, meanwhile: Callable[[], object] = lambda: None) -> None:
-    """The system freezes the page for so long; another page keeps real time."""
+def frozen(page: Page, until: float) -> None:
+    """The system freezes the page until that moment (time.time())."""
     phone = page.context.new_cdp_session(page)
     phone.send("Page.setWebLifecycleState", {"state": "frozen"})
-    meanwhile()
-    time.sleep(seconds)
+    time.sleep(until - time.time())
     phone.send("Page.setWebLifecycleState", {"state": "active"})
 
 
 def test_a_page_that_is_frozen_past_the_end_finishes_at_the_planned_end(signed_in: Page):
     steps = make_ladder(signed_in.context)
-    exposure = start_exposure(signed_in, steps[0], minutes=1)
+    # Half of its minute is left for the page to open and be tapped on.
+    began = time.time() - 30
+    exposure = started_elsewhere(signed_in.context, steps[0], ago=30)
+    signed_in.goto(f"/exposures/{exposure}")
+    ready(signed_in)
     signed_in.locator("[data-part=resisted]").tap()
     all_sent(signed_in)
-    frozen(signed_in, 63)
+    frozen(signed_in, until=began + 63)
     expect(signed_in.locator("[data-section=after] h1")).to_be_visible()
     all_sent(signed_in)
     events = signed_in.context.request.get(f"/exposures/{exposure}/record").json()["events"]

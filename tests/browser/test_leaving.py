@@ -314,7 +314,8 @@ def test_another_account_on_the_same_phone_never_sees_or_sends_what_waits(phone)
 def outbox_of(page: Page) -> str:
     """The address of the page's own outbox module."""
     found: str = page.evaluate(
-        "performance.getEntriesByType('resource').map(each => each.name).find(name => name.endsWith('/js/outbox.js'))"
+        "performance.getEntriesByType('resource').map(each => each.name)"
+        ".find(name => name.endsWith('/js/outbox/outbox.js'))"
     )
     return found
 

@@ -132,7 +132,9 @@ def test_looks_at_the_record_do_not_pile_up_on_a_slow_network(phone_with: Made):
     all_sent(page)
     hung: list[Route] = []
     page.route("**/record", lambda route: hung.append(route))  # noqa: PLW0108  (a bound method of a list is refused)
-    for _ in range(7):
+    page.clock.run_for(2_000)
+    until(page, lambda: hung or page.clock.run_for(500))
+    for _ in range(6):
         page.clock.run_for(2_000)
         page.wait_for_timeout(50)
     assert len(hung) == 1

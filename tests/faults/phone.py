@@ -36,7 +36,7 @@ LISTEN = """
 """
 # The very module that the page runs on, not a second one.
 OUTBOX = """
-const script = document.querySelector('script[src$="/js/app.js"]');
+const script = document.querySelector('script[src$="/js/shell/app.js"]');
 if (!script || document.documentElement.dataset.account !== account) return null;
 const { put, flush, waiting } = await import(new URL("outbox.js", script.src));
 """

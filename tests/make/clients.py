@@ -119,7 +119,7 @@ class Client:
         )
         session.add(self.account)
         session.flush()
-        practice_record.begin(session, self.account.id, dates.local_day(now, zone))
+        session.add(Tally(account_id=self.account.id, first_day=dates.local_day(now, zone)))
         fear = Fear(account_id=self.account.id, name="dogs", created_at=now)
         session.add(fear)
         session.flush()

@@ -31,8 +31,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from erp.domain.notification.subscription import Subscription
+from tests.make.patience import PATIENCE
 
-PATIENCE = 10
 A_DAY = 24 * 60 * 60
 LARGEST_BODY = 4096
 

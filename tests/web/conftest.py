@@ -6,8 +6,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy.orm import Session
 
 from erp import create_app
@@ -40,6 +42,36 @@ class Phone(FlaskClient):
         return self.post(path, headers=headers, **arguments)  # type: ignore[arg-type]
 
 
+class CompiledTemplates(BytecodeCache):
+    """Templates as one application compiled them, for the next: that takes longer than most tests."""
+
+    def __init__(self) -> None:
+        self.compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Hand out what was compiled, unless the template has changed meanwhile."""
+        if bucket.key in self.compiled:
+            bucket.bytecode_from_string(self.compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled."""
+        self.compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session")
+def templates() -> CompiledTemplates:
+    """What the applications of one test process share of their templates."""
+    return CompiledTemplates()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Passwords are hashed as ever, but for next to nothing; tests/unit/account looks at the price of the real ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
 @pytest.fixture(scope="session")
 def built_static(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the applications of one test process share the compressed static files."""
@@ -53,11 +85,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def app(settings: Settings, built_static: Path, clock: Clock) -> Iterator[Flask]:
+def app(settings: Settings, built_static: Path, clock: Clock, templates: CompiledTemplates) -> Iterator[Flask]:
     """The application on an empty database that the migrations made."""
     (settings.data / "static").symlink_to(built_static)
     app = create_app(settings, clock)
     app.testing = True
+    app.jinja_env.bytecode_cache = templates
     app.test_client_class = Phone
     yield app
     services_of(app).sessions.engine.dispose()

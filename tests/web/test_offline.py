@@ -47,7 +47,7 @@ def test_the_practice_page_of_the_kit_has_a_place_for_all_that_a_step_says(clien
     page = client.get("/kit").json["pages"]["/practice"]
     for place in ("{title}", "{details}", "{response}"):
         assert place in page
-    assert re.search(r'id="record">[^<]*</script>', page), "js/worker.js writes into it"
+    assert re.search(r'id="record">[^<]*</script>', page), "js/worker/worker.js writes into it"
     assert 'data-phase="before"' in page
 
 

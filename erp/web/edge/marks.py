@@ -1,4 +1,4 @@
-"""What an answer says of itself to the phone (js/worker.js): whose page it is, and whether it may be kept."""
+"""What an answer says of itself to the phone (js/worker/worker.js): whose page it is, and whether it may be kept."""
 
 from __future__ import annotations
 

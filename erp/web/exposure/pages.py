@@ -27,7 +27,7 @@ from erp.storage.exposure import Exposure
 from erp.storage.ladder import Step
 from erp.web.edge.request import db, me, now, today
 
-# js/offline.js knows these words in braces.
+# js/exposure/offline.js knows these words in braces.
 ANY_STEP = StepView(
     id=uuid.UUID(int=0),
     fear_id=uuid.UUID(int=0),
@@ -49,7 +49,7 @@ ANY_STEP = StepView(
 
 
 def page_without_step() -> str:
-    """The practice page of no step in particular: the phone puts in one of those it knows (js/offline.js)."""
+    """The practice page of no step in particular: the phone puts in one of those it knows (js/exposure/offline.js)."""
     return render_template(
         "exposure/practice.html",
         step=ANY_STEP,

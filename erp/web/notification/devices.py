@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from erp.domain.errors import Conflict, Invalid
 from erp.domain.notification import device as devices
 from erp.domain.notification.device import DeviceView, devices_of
-from erp.domain.notification.outbox import A_TEST, tell_device
+from erp.domain.notification.outbox import TEST_COOLDOWN, tell_device
 from erp.domain.notification.subscription import parse
 from erp.services import services
 from erp.storage.notification import Device
@@ -139,7 +139,7 @@ def test(device_id: uuid.UUID) -> ResponseReturnValue:
     db().commit()
     wake()
     # A second tap waits for what the first one sent.
-    return _fragment(found, _milliseconds(now() if added else now() - A_TEST))
+    return _fragment(found, _milliseconds(now() if added else now() - TEST_COOLDOWN))
 
 
 @blueprint.post("/devices/<uuid:device_id>/name")

@@ -7,7 +7,7 @@ from datetime import datetime
 from flask_babel import gettext as _
 
 from erp.domain.account.account import Person
-from erp.domain.dates import local_day
+from erp.domain.dates import local_day, time_of_day
 from erp.domain.errors import Invalid
 from erp.domain.notification.device import devices_of
 from erp.services import services
@@ -52,11 +52,7 @@ def notifications_page(error: Invalid | None = None, rename: dict[str, str] | No
 def settings_form(person: Account | Person) -> dict[str, object]:
     """A person's notification settings as their form has them."""
     return {
-        "quiet_from": _on_the_wall(person.quiet_from),
-        "quiet_until": _on_the_wall(person.quiet_until),
+        "quiet_from": time_of_day(person.quiet_from),
+        "quiet_until": time_of_day(person.quiet_until),
         "discreet": person.discreet,
     }
-
-
-def _on_the_wall(minutes: int) -> str:
-    return f"{minutes // 60:02}:{minutes % 60:02}"

@@ -20,38 +20,35 @@ blueprint = Blueprint("shell", __name__)
 
 # What every page needs from the first on.
 SHELL = (
-    "css/app.css",
-    "css/practice.css",
-    "js/app.js",
-    "js/clock.js",
-    "js/outbox.js",
-    "js/trouble.js",
+    "css/shell/app.css",
+    "css/practice/practice.css",
+    "js/shell/app.js",
+    "js/lib/device-clock.js",
+    "js/outbox/outbox.js",
+    "js/shell/error-notice.js",
     "vendor/idb@8.0.4/umd.js",
     "vendor/htmx@4.0.1/htmx.min.js",
 )
-PRACTICE = (
-    "practice",
-    "fold",
-    "record",
-    "timer",
-    "senses",
-    "curve",
-    "draft",
-    "uuid7",
-    "slider",
-    "cheers",
-    "offline",
-    "elsewhere",
-    "stay",
-)
-# What it takes on top to practise at once, wherever the person stands, and what the kept pages need (js/worker.js).
+# What it takes on top to practise at once, wherever the person stands, and what the kept pages need.
 # The worker fetches it as one file: together they are smaller, and the headers of fifteen answers stay away.
 BUNDLE = (
-    "css/exposure.css",
-    "css/ladder.css",
-    "js/month.js",
-    "js/waiting.js",
-    *(f"js/{name}.js" for name in PRACTICE),
+    "css/exposure/exposure.css",
+    "css/ladder/ladder.css",
+    "js/practice/month.js",
+    "js/practice/waiting.js",
+    "js/exposure/practice.js",
+    "js/exposure/fold.js",
+    "js/exposure/record.js",
+    "js/exposure/timer.js",
+    "js/exposure/signals.js",
+    "js/exposure/curve.js",
+    "js/exposure/draft.js",
+    "js/lib/uuid7.js",
+    "js/shell/slider.js",
+    "js/support/cheers.js",
+    "js/exposure/offline.js",
+    "js/exposure/other-running.js",
+    "js/exposure/ask-end.js",
 )
 
 
@@ -124,7 +121,7 @@ def worker() -> Response:
         f"const BUNDLE = {json.dumps(asset(assets.BUNDLE))};",
         f"const OFFLINE = {json.dumps(url_for('shell.offline'))};",
         'const ASSETS = "/static/";',
-        f"importScripts({json.dumps(asset('js/worker.js'))});",
+        f"importScripts({json.dumps(asset('js/worker/worker.js'))});",
     )
     return Response("\n".join(lines), mimetype="text/javascript", headers={"Cache-Control": "no-cache"})
 

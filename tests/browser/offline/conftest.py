@@ -14,6 +14,7 @@ from playwright.sync_api import BrowserContext, Page, Playwright
 
 from tests.browser.acts import controlled, make_account, make_ladder, set_plan, until
 from tests.browser.conftest import FLAGS, PHONE, Problems, Server, new_address, quiet_zone, watch
+from tests.make.patience import MILLISECONDS
 
 # What the phone keeps: the paths by the name of their cache.
 KEPT = """async () => {
@@ -54,7 +55,7 @@ class Handset:
             args=FLAGS,
             **(settings | self.options),
         )
-        self.context.set_default_timeout(20_000)
+        self.context.set_default_timeout(MILLISECONDS)
         watch(self.context, self.problems)
         return self.context.pages[0]
 

@@ -1,7 +1,5 @@
 """A network that lies, says nothing, or has another server in between: what is kept shows, and nothing is lost."""
 
-import time
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -36,9 +34,8 @@ def test_a_server_that_says_nothing_is_waited_for_only_a_few_seconds(robin: Robi
     own_server.stop()
     with stranger(own_server.port, silent=True):
         for path in ("/today", f"/steps/{steps[1]}/practice"):
-            began = time.monotonic()
             page.goto(path, wait_until="domcontentloaded")
-            assert time.monotonic() - began < 10
+            assert page.evaluate("performance.getEntriesByType('navigation')[0].responseStart") < 10_000
         ready(page)
         page.get_by_role("button", name="Start", exact=True).tap()
         expect(page.get_by_role("timer")).to_be_visible()
@@ -61,10 +58,10 @@ def test_a_stranger_in_the_way_is_not_taken_for_a_file_of_ours(handset: Handset)
 
 def test_a_script_that_a_stranger_answers_is_asked_for_again(robin: Robin):
     page, _steps = robin
-    page.context.route("**/people.css", lambda route: route.fulfill(body="<h1>Welcome</h1>", content_type="text/html"))
+    page.context.route("**/support.css", lambda route: route.fulfill(body="<h1>Welcome</h1>", content_type="text/html"))
     page.goto("/people")
-    page.context.unroute("**/people.css")
-    with page.expect_response("**/people.css") as answer:
+    page.context.unroute("**/support.css")
+    with page.expect_response("**/support.css") as answer:
         page.reload()
     assert answer.value.headers["content-type"].startswith("text/css")
     until(page, lambda: page.evaluate("document.styleSheets.length") == 2)

@@ -14,6 +14,8 @@ from tests.browser.offline.conftest import Handset, kept, opened_once
 
 Robin = tuple[Page, list[str]]
 
+KEPT_TEXT = "path => caches.match(path).then(kept => kept.text())"
+
 
 def start_from_today(page: Page) -> str:
     """Today, Start, Start; the id of the exposure."""
@@ -177,7 +179,7 @@ def test_what_was_sent_of_a_running_exposure_is_still_known_without_the_network(
     page.locator("[data-part=ritual]").tap()
     all_sent(page)
     until(page, lambda: any(path.endswith(exposure) for path in next(iter(kept(page).values()))))
-    page.wait_for_timeout(300)
+    until(page, lambda: "ritual" in page.evaluate(KEPT_TEXT, f"/exposures/{exposure}"))
     handset.off()
     own_server.stop()
     page = handset.on()
@@ -247,7 +249,7 @@ def test_a_page_that_was_kept_offers_the_latest_and_takes_it_when_somebody_comes
 ):
     in_flight.goto("/today")
     own_server.start()
-    expect(in_flight.get_by_role("button", name="Show the latest")).to_be_visible(timeout=30_000)
+    expect(in_flight.get_by_role("button", name="Show the latest")).to_be_visible()
     assert in_flight.evaluate("document.documentElement.dataset.kept"), "nothing changes unasked"
     in_flight.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(in_flight.locator("html[data-kept]")).to_have_count(0)
@@ -270,11 +272,15 @@ def test_the_kit_is_not_fetched_again_with_every_page_nor_while_somebody_practis
     page, steps = robin
     asked: list[str] = []
     page.context.on("request", lambda request: asked.append(request.url) if request.url.endswith("/kit") else None)
+    page.clock.install()
     for path in ("/today", "/ladder", "/calendar"):
         page.goto(path)
-        page.wait_for_timeout(1500)
+        page.clock.run_for(1_500)
+        page.wait_for_timeout(200)
     start_exposure(page, steps[0])
-    page.wait_for_timeout(2500)
+    page.clock.run_for(2_500)
+    page.wait_for_timeout(200)
     assert asked == []
+    page.clock.resume()
     opened_once(page)
     until(page, lambda: asked)

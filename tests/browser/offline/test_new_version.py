@@ -20,9 +20,9 @@ def deploy(server: Server, folder: Path, in_the_kit: str = "") -> None:
     for name in ("erp", "static", "templates"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "app.py", folder)
-    with (folder / "static/js/app.js").open("a") as file:
+    with (folder / "static/js/shell/app.js").open("a") as file:
         file.write("\ndocument.documentElement.dataset.newer = 'yes';\n")
-    with (folder / "static/css/ladder.css").open("a") as file:
+    with (folder / "static/css/ladder/ladder.css").open("a") as file:
         file.write("\n.rung { color: rgb(1, 2, 3); }\n")
     with (folder / "erp/web/kit.py").open("a") as file:
         file.write(f"\n{in_the_kit}\n")
@@ -83,7 +83,7 @@ def test_the_pages_that_are_kept_keep_their_files_until_there_are_newer_ones(
     color = "getComputedStyle(document.querySelector('.rung')).color"
     deploy(own_server, tmp_path / "newer", 'blueprint.before_request(lambda: ("Not now.", 503))')
     page.goto("/today")
-    with page.expect_navigation(timeout=60_000):
+    with page.expect_navigation():
         page.get_by_role("button", name="Use it").tap()
     own_server.stop()
     page.goto("/ladder")

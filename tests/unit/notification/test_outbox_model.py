@@ -1,6 +1,7 @@
 """Phones with outboxes, a network that does what it likes, and a server, against a reference that knows everything.
 
-The phone is a small model of static/js/outbox.js; the server is the real `record` with the rules of POST /events.
+The phone is a small model of static/js/outbox/outbox.js; the server is the real `record` with the rules of
+POST /events.
 """
 
 import itertools
@@ -57,7 +58,7 @@ class Request:
 
 @dataclass
 class Phone:
-    """What static/js/outbox.js does. `stored` outlives pages and sign-outs: id → who made it, and the event.
+    """What static/js/outbox/outbox.js does. `stored` outlives pages and sign-outs: id → who made it, and the event.
 
     `measured`: it knows how wrong its clock is. A page of an older version never does.
     """

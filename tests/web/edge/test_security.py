@@ -151,7 +151,9 @@ def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere():
     assert HEADERS["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["css/app.css", "js/app.js", "icons/icon.svg", "vendor/htmx@4.0.1/htmx.min.js"])
+@pytest.mark.parametrize(
+    "path", ["css/shell/app.css", "js/shell/app.js", "icons/icon.svg", "vendor/htmx@4.0.1/htmx.min.js"]
+)
 def test_static_files_carry_the_headers_too(app: Flask, nobody: Phone, path: str):
     answer = nobody.get(f"/static/{services_of(app).version}/{path}", buffered=True)
     assert answer.status_code == 200

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import posixpath
 import re
 from pathlib import Path
 
@@ -79,13 +80,15 @@ def test_the_worker_keeps_what_practising_needs_and_leaves_notifications_to_thos
     names = nobody.get("/sw.js").text
     bundle = nobody.get(f"/static/{services_of(app).version}/bundle.json", buffered=True)
     kept = json.loads(bundle.data)
-    for name in ("practice", "cheers", "offline", "waiting", "month"):
+    for name in (
+        "exposure/practice", "support/cheers", "exposure/offline", "practice/waiting", "practice/month",
+    ):  # fmt: skip
         alone = nobody.get(f"/static/{services_of(app).version}/js/{name}.js", buffered=True)
         assert kept[f"js/{name}.js"] == alone.data.decode()
-    assert "/js/outbox.js" in names
+    assert "/js/outbox/outbox.js" in names
     assert "/bundle.json" in names
     assert "push.js" not in names
-    assert "js/push.js" not in kept
+    assert "js/notification/push.js" not in kept
     assert "push.js" not in nobody.get("/").text
 
 
@@ -94,22 +97,22 @@ def test_every_file_that_a_kept_file_imports_is_kept_as_well(app: Flask, nobody:
     kept = set(json.loads(nobody.get(static + "bundle.json", buffered=True).data))
     kept |= {path.removeprefix(static) for path in re.findall(r'"(/static/[^"]+)"', nobody.get("/sw.js").text)}
     # For those who have allowed notifications, and for those who leave: neither is done without the network.
-    online = {"js/push.js", "js/leave.js"}
+    online = {"js/notification/push.js", "js/account/leave.js"}
     imported = set()
     for path in kept:
-        if path.startswith("js/") and path != "js/worker.js":
-            names = re.findall(r'(?:from|import)[ (]?"\./([a-z0-9]+\.js)"', (STATIC / path).read_text("utf-8"))
-            imported |= {f"js/{name}" for name in names}
+        if path.startswith("js/") and path != "js/worker/worker.js":
+            names = re.findall(r'(?:from|import)[ (]?"(\.{1,2}/[a-z0-9@./-]+\.js)"', (STATIC / path).read_text("utf-8"))
+            imported |= {posixpath.normpath(posixpath.join(posixpath.dirname(path), name)) for name in names}
     assert len(imported) > 10
     assert imported - online <= kept
 
 
 def test_a_static_file_is_kept_for_ever_under_a_name_that_changes_with_it(app: Flask, nobody: Phone):
-    address = f"/static/{services_of(app).version}/css/app.css"
+    address = f"/static/{services_of(app).version}/css/shell/app.css"
     answer = nobody.get(address, buffered=True)
     assert re.fullmatch(r"max-age=\d{8,}, public, immutable", answer.headers["Cache-Control"])
-    assert answer.data.decode() == rcssmin.cssmin((STATIC / "css" / "app.css").read_text("utf-8"))
-    assert nobody.get("/static/000000000000/css/app.css").status_code == 404
+    assert answer.data.decode() == rcssmin.cssmin((STATIC / "css" / "shell" / "app.css").read_text("utf-8"))
+    assert nobody.get("/static/000000000000/css/shell/app.css").status_code == 404
     htmx = "vendor/htmx@4.0.1/htmx.min.js"
     vendored = nobody.get(f"/static/{services_of(app).version}/{htmx}", buffered=True)
     assert vendored.data == (STATIC / htmx).read_bytes()
@@ -118,7 +121,7 @@ def test_a_static_file_is_kept_for_ever_under_a_name_that_changes_with_it(app: F
 
 @pytest.mark.parametrize("encoding", ["br", "gzip"])
 def test_pages_and_static_files_come_compressed(app: Flask, nobody: Phone, encoding: str):
-    for path in ("/about", f"/static/{services_of(app).version}/css/app.css"):
+    for path in ("/about", f"/static/{services_of(app).version}/css/shell/app.css"):
         answer = nobody.get(path, headers={"Accept-Encoding": encoding}, buffered=True)
         assert answer.headers["Content-Encoding"] == encoding
         assert "Accept-Encoding" in answer.headers["Vary"]

@@ -51,7 +51,7 @@ def test_the_tab_of_somebody_new_says_what_it_is_for_and_invites(client: Phone):
     assert 'href="/people/invite"' in html
     assert 'href="/people/learn"' in html
     assert 'href="/notifications?via=people"' in html
-    assert "live.js" not in html
+    assert "client-cards.js" not in html
 
 
 def test_a_client_sees_each_supporter_with_what_they_see_and_hear(

@@ -1,9 +1,9 @@
 // The server's record of one exposure: read, brought onto this device's clock, polled while somebody looks.
 
-import { ahead, clockNow, learn } from "./clock.js";
-import { isJson, waiting } from "./outbox.js";
+import { ahead, clockNow, learn } from "../lib/device-clock.js";
+import { isJson, waiting } from "../outbox/outbox.js";
 
-/** What js/offline.js and js/worker.js keep for this account under a path, as a value; null for nothing. */
+/** What js/exposure/offline.js and js/worker/worker.js keep for this account under a path, as a value; null for nothing. */
 export async function kept(account, path) {
   try {
     return await (await caches.match(path, { cacheName: `rung-kept-${account}` })).json();

@@ -1,7 +1,7 @@
 // Notifications on this device: the browser's subscription, kept as the server knows it, and the panel that turns it on.
 // Only /notifications and browsers that allow notifications load this.
 
-import { isJson } from "./outbox.js";
+import { isJson } from "../outbox/outbox.js";
 
 const KEPT = "rung-device"; // what the server knows this browser by; without a secret, as others may use the phone
 const PATIENCE = 10_000;

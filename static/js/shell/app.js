@@ -1,7 +1,7 @@
 // On every page: the service worker and its quiet notices, the offline mark, the time zone, the outbox. Notifications
 // have a file of their own, which only browsers that allow them fetch.
 
-import { outbox } from "./outbox.js";
+import { outbox } from "../outbox/outbox.js";
 
 const root = document.documentElement;
 const practising = () => document.querySelector("practice-page")?.dataset.phase === "running";
@@ -69,7 +69,7 @@ function watchNetwork() {
 
 // Who is signed out elsewhere leaves nothing here that could be read.
 outbox.addEventListener("change", ({ detail: { count, trouble } }) => {
-  if ((count || root.dataset.kept) && document.getElementById("waiting")) import("./waiting.js").catch(() => {});
+  if ((count || root.dataset.kept) && document.getElementById("waiting")) import("../practice/waiting.js").catch(() => {});
   if (trouble === "signed-out") navigator.serviceWorker?.controller?.postMessage({ type: "keep", account: "nobody" });
 });
 
@@ -113,7 +113,7 @@ if ("serviceWorker" in navigator) {
 }
 
 if (window.Notification?.permission === "granted" && !("keeps" in root.dataset)) {
-  import("./push.js").then(({ refresh }) => refresh(), () => {});
+  import("../notification/push.js").then(({ refresh }) => refresh(), () => {});
 }
 
 /** Offer the phone's zone when its clock differs from the account's, now or half a year from now. */
@@ -153,7 +153,7 @@ function remembered() {
 }
 
 // Where nobody is signed in, nothing is left to read.
-if (!root.dataset.account && !("keeps" in root.dataset)) import("./leave.js").then(({ forget }) => forget(), () => {});
+if (!root.dataset.account && !("keeps" in root.dataset)) import("../account/leave.js").then(({ forget }) => forget(), () => {});
 
 /** What was typed in this tab under another account: somebody signed out in another tab meanwhile. */
 function dropDraftsOfOthers() {

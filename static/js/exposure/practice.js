@@ -1,18 +1,18 @@
 // <practice-page>: before, running, after and summary of one exposure on one page. Every tap is an event: kept in
 // memory and in the outbox, folded, shown. Nothing here waits for the network.
 
-import { Cheers, pushed } from "./cheers.js";
-import { clockNow, onto } from "./clock.js";
+import { Cheers, pushed } from "../support/cheers.js";
+import { clockNow, onto } from "../lib/device-clock.js";
 import { dot, drawCurve } from "./curve.js";
 import { Draft, read, recall, remember, slide } from "./draft.js";
-import { offerOther, showOther } from "./elsewhere.js";
+import { offerOther, showOther } from "./other-running.js";
 import { fold } from "./fold.js";
-import { flush, outbox, put, waiting } from "./outbox.js";
+import { flush, outbox, put, waiting } from "../outbox/outbox.js";
 import { cheersOf, eventsOf, learnFrom, Record } from "./record.js";
-import { allowSound, keepAwake, Voice } from "./senses.js";
-import { ask } from "./stay.js";
+import { allowSound, keepAwake, Voice } from "./signals.js";
+import { ask } from "./ask-end.js";
 import { clock, dueCheckIn, dueEnd, FORGOTTEN, minutes, Timer } from "./timer.js";
-import { uuid7 } from "./uuid7.js";
+import { uuid7 } from "../lib/uuid7.js";
 
 const SHAKE = 300; // ms within which a second tap on the same button is the same tap
 const ASKING = 4_000; // ms that the end waits for the record

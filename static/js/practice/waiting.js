@@ -1,11 +1,11 @@
 // What still waits on this phone, on the day to which it belongs: a mark in its cell, and a line below. Today's page and
 // the calendar load this once something waits.
 
-import { onto } from "./clock.js";
-import { recall } from "./draft.js";
-import { fold } from "./fold.js";
-import { outbox, waiting } from "./outbox.js";
-import { kept, known } from "./record.js";
+import { onto } from "../lib/device-clock.js";
+import { recall } from "../exposure/draft.js";
+import { fold } from "../exposure/fold.js";
+import { outbox, waiting } from "../outbox/outbox.js";
+import { kept, known } from "../exposure/record.js";
 
 const root = document.documentElement;
 const { account, zone: timeZone } = root.dataset;

@@ -207,7 +207,7 @@ async function bring({ account, version, asked }) {
 async function keepKit(cache, kit, rest, answer, version) {
   for (const path in kit) await put(cache, path, kit[path], answer, version);
   await put(cache, "/kit", JSON.stringify(rest), answer, version);
-  // What js/offline.js keeps of exposures stays for a while.
+  // What js/exposure/offline.js keeps of exposures stays for a while.
   for (const { url } of await cache.keys()) {
     const age = Date.now() - new Date((await cache.match(url)).headers.get("Rung-Kept"));
     if (age > DAY) await cache.delete(url);

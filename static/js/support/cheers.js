@@ -6,7 +6,7 @@ const LONG = 80; // characters, from which on the text is set smaller
 const CALM = 5_000; // ms between two looks at the record
 const CLOSE = 1_500; // the same where a cheer would else come too late
 
-/** Whether this account gets its notifications on this device. js/push.js keeps what this reads. */
+/** Whether this account gets its notifications on this device. js/notification/push.js keeps what this reads. */
 export function pushed(account) {
   try {
     const known = JSON.parse(localStorage.getItem("rung-device"));

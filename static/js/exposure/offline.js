@@ -1,8 +1,8 @@
-// The practice page without the network. Before js/practice.js runs, the step that the person chose is put into the page
-// that was kept without one (erp/web/exposure.py, ANY_STEP); and what happens in the exposure is kept beside the
-// kept pages, for whoever opens it again without the network. js/worker.js serves both.
+// The practice page without the network. Before js/exposure/practice.js runs, the step that the person chose is put
+// into the page that was kept without one (erp/web/exposure.py, ANY_STEP); and what happens in the exposure is kept
+// beside the kept pages, for whoever opens it again without the network. js/worker/worker.js serves both.
 
-import { outbox } from "./outbox.js";
+import { outbox } from "../outbox/outbox.js";
 
 const page = document.querySelector("practice-page");
 const { account } = document.documentElement.dataset;

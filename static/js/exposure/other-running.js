@@ -1,6 +1,6 @@
 // Another exposure may still run: of this phone, or as the server says. The page leads there.
 
-import { onto } from "./clock.js";
+import { onto } from "../lib/device-clock.js";
 import { recall, remember } from "./draft.js";
 import { fold } from "./fold.js";
 import { known, Record } from "./record.js";

@@ -2,8 +2,8 @@
 // answer that is not surely ours, sent only under the account that made them. They are locked with a key that only its
 // signed-in pages have: after the sign-out nobody reads them, and nothing is lost.
 
-import "../vendor/idb@8.0.4/umd.js"; // half of what the module weighs, which comes with its comments
-import { clockNow, learn, onto } from "./clock.js";
+import "../../vendor/idb@8.0.4/umd.js"; // half of what the module weighs, which comes with its comments
+import { clockNow, learn, onto } from "../lib/device-clock.js";
 
 const EVENTS = "/events";
 const BATCH = 100;

@@ -1,7 +1,7 @@
 // Leaving: what is left on a phone on which nobody is signed in, and the question before the sign-out while something
 // waits to be sent. The account's page loads this, and every page of nobody.
 
-import { flush, put, waiting } from "./outbox.js";
+import { flush, put, waiting } from "../outbox/outbox.js";
 
 const KEPT = "rung-kept"; // what the pages for offline use are kept under
 const NOT_PRIVATE = ["rung-device", "rung-zones"];
@@ -37,7 +37,7 @@ async function go(form) {
 
 /** The dialog; null from a server for which nobody is signed in any more. */
 async function open() {
-  const answer = await fetch(new URL("../../../account/leaving", import.meta.url), { redirect: "manual" });
+  const answer = await fetch(new URL("../../../../account/leaving", import.meta.url), { redirect: "manual" });
   if (answer.type === "opaqueredirect") return null;
   if (!answer.ok || !answer.headers.has("Rung-Page")) throw new Error("no answer of ours");
   document.body.insertAdjacentHTML("beforeend", await answer.text());
