@@ -11,7 +11,7 @@ from erp.domain.support import invitation as invitations
 from erp.domain.support.sharing import Glimpse
 from erp.storage.db import Sessions
 from erp.storage.support import Support
-from erp.web.support.views import _going_on
+from erp.web.support.pages import going_on
 from tests.make.pages import HTMX, NOON, a_cheer, a_coach, a_ladder, an_exposure, an_invitation, is_page
 from tests.web.conftest import Phone
 
@@ -116,7 +116,7 @@ def test_a_running_practice_is_told_in_minutes(
     begun = datetime.now(UTC)
     glimpse = Glimpse(uuid.uuid4(), True, paused, begun, begun.date(), seconds, planned, None, None, None)
     with app.test_request_context():  # type: ignore[attr-defined]
-        assert _going_on(glimpse) == said
+        assert going_on(glimpse) == said
 
 
 def test_practice_days_ago_is_told_by_the_day(client: Phone, coach: Phone, sessions: Sessions):
