@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 BIN := .venv/bin
 
-.PHONY: help run demo test quick soak check format bench screenshots messages clean run-environment dev-environment
+.PHONY: help run demo test quick soak check format bench screenshots messages licences clean run-environment dev-environment
 
 help:
 	@echo "make run          start Rung on http://localhost:8000"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench        what a page costs, as ratios to a bare Flask view"
 	@echo "make screenshots  take the README's screenshots again"
 	@echo "make messages     collect the texts for translators"
+	@echo "make licences     write docs/licences.md from what is installed"
 	@echo "make clean        remove .venv and caches; var/ stays"
 
 run-environment:
@@ -46,6 +47,7 @@ check: dev-environment
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports --no-logo
 	$(BIN)/djlint --lint --quiet templates
+	@$(PY) tools/licences.py --check
 
 format: dev-environment
 	$(BIN)/ruff format .
@@ -61,6 +63,9 @@ messages: dev-environment
 	@mkdir -p translations
 	$(BIN)/pybabel extract --mapping-file=babel.cfg --project=Rung --sort-by-file --add-location=file \
 		--output-file=translations/messages.pot .
+
+licences: dev-environment
+	@exec $(PY) tools/licences.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from erp.domain.dates import utc_now
 from erp.domain.upkeep.integrity import Finding, accounts, check_account, count_accounts
 from erp.domain.upkeep.orphans import check_links, check_readable, drop_unreadable
 from erp.jobs.queue import worker
@@ -65,7 +65,7 @@ def check_database() -> None:
     with _sentences(), sessions.reading() as session:
         found = [_show(finding) for finding in chain(check_readable(session), check_links(session))]
         for account in _each(session):
-            found += [_show(finding) for finding in check_account(session, account, _now())]
+            found += [_show(finding) for finding in check_account(session, account, utc_now())]
     if found:
         click.echo(f"{len(found)} do not hold. Make a backup, then `flask --app app repair` rebuilds what can be.")
         raise SystemExit(1)
@@ -81,14 +81,14 @@ def repair_database() -> None:
             unreadable = list(check_readable(session))
         found = [_show(finding) for finding in unreadable]
         with sessions.writing() as session:
-            drop_unreadable(session, unreadable, _now())
+            drop_unreadable(session, unreadable, utc_now())
             found += [_show(finding) for finding in check_links(session, repair=True)]
             session.commit()
         with sessions.reading() as reading:
             for account in _each(reading):
                 # One person at a time, so that nobody waits for all of it.
                 with sessions.writing() as session:
-                    found += [_show(finding) for finding in check_account(session, account, _now(), repair=True)]
+                    found += [_show(finding) for finding in check_account(session, account, utc_now(), repair=True)]
                     session.commit()
     click.echo(f"{found.count(True)} rebuilt." if found else "Everything holds together.")
     if not all(found):
@@ -121,10 +121,6 @@ def _show(finding: Finding) -> bool:
     """Say what was found; whether it can be rebuilt."""
     click.echo(f"{finding.table} {finding.key}: {finding.what}")
     return not finding.lost
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from erp.domain.account import account as accounts
+from erp.domain.dates import utc_now
 from erp.domain.delivery import hand_out
 from erp.domain.exposure.event import NewEvent
 from erp.domain.ladder import ladder as ladders
@@ -243,7 +244,7 @@ def main() -> int:
     box.set_keys(settings.data_keys)
     migrate(settings.database_url)
     with Sessions(open_engine(settings.database_url)).writing() as session:
-        fill(session, datetime.now(UTC))
+        fill(session, utc_now())
         session.commit()
     print(
         "\nThe demo is in var/demo. Start it:   RUNG_DATA=var/demo make run\n"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from erp.domain.dates import minutes_after_midnight
 from erp.domain.errors import Invalid, Problem
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -116,4 +117,4 @@ class Fields:
         if given is None or given.tzinfo:
             self.wrong(name, "not_a_clock_time")
             return 0
-        return given.hour * 60 + given.minute
+        return minutes_after_midnight(given.hour, given.minute)

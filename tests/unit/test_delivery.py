@@ -12,6 +12,8 @@ from erp.domain.delivery import Claimed
 from erp.domain.exposure import signals
 from erp.domain.notification import device as devices
 from erp.domain.notification import outbox
+from erp.domain.notification.facts import StartFacts
+from erp.domain.notification.kinds import Kind
 from erp.domain.support import invitation as invitations
 from erp.storage.account import Account
 from erp.storage.notification import Device
@@ -44,11 +46,12 @@ def test_what_is_taken_holds_all_that_sending_needs(client: Client, sam: Support
     assert taken == Claimed(
         id=taken.id,
         attempt=1,
-        kind="started",
-        facts={"name": "Noor"},
+        kind=Kind.started,
+        facts=StartFacts("Noor"),
         support_id=sam.id,
         exposure_id=taken.exposure_id,
-        subscription=device.subscription,
+        subscription=subscription(f"phone-{sam.supporter_id}"),
+        origin="https://rung.example",
         locale="en",
         discreet=False,
         created_at=NOON,
@@ -105,7 +108,7 @@ def test_a_late_answer_of_a_lost_lease_changes_nothing(taken: Claimed, device: D
     marks(session, taken, result, NOON + LEASE + A_SECOND)
     assert fates(session) == ["started: waiting"]
     assert delivering.next_due(session) == NOON + 2 * LEASE
-    assert (device.stopped_at, device.subscription) == (None, taken.subscription)
+    assert (device.stopped_at, device.subscription) == (None, taken.subscription.stored(taken.origin))
 
 
 def test_a_late_answer_that_it_got_through_ends_it(taken: Claimed, device: Device, session: Session):

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from erp.domain import delivery as delivering
 from erp.domain.exposure import signals
 from erp.domain.notification import outbox
+from erp.domain.notification.facts import CheerFacts, Facts
 from erp.domain.support import cheer as cheers
 from erp.domain.support import invitation as invitations
 from erp.domain.support import pings
@@ -57,7 +58,7 @@ def test_what_is_due_is_handed_to_every_device_of_its_person_once(client: Client
     assert delivering.hand_out(session, NOON) == 0
     taken = delivering.claim(session, NOON)
     assert len(taken) == 2
-    assert laptop.subscription in [each.subscription for each in taken]
+    assert laptop.subscription in [each.subscription.stored(each.origin) for each in taken]
     assert fates(session) == ["started: waiting waiting"]
 
 
@@ -69,7 +70,7 @@ def test_of_two_practices_that_are_told_at_once_the_later_is_heard(client: Clien
         events.append(client.event(exposure, "finished", start + lasts * A_MINUTE))
     client.sends(*events)
     (heard,) = takes(session, NOON)
-    assert heard.facts["seconds"] == 480
+    assert heard.facts.stored()["seconds"] == 480
     assert sorted(fates(session)) == ["finished: superseded", "finished: waiting"]
 
 
@@ -111,7 +112,8 @@ def test_a_test_goes_to_its_own_device_alone_at_any_hour(sam: Support, session: 
     night = local(ZONE, 2026, 11, 18, 23)
     outbox.tell_device(session, laptop, night)
     (claimed,) = takes(session, night)
-    assert (claimed.kind, claimed.subscription, claimed.facts) == ("test", laptop.subscription, {})
+    assert claimed.subscription.stored(claimed.origin) == laptop.subscription
+    assert (claimed.kind, claimed.facts) == ("test", Facts())
     assert claimed.expires_at == night + timedelta(minutes=5)
 
 
@@ -157,7 +159,7 @@ def test_the_quiet_hours_are_those_of_who_hears_it_in_their_zone(client: Client,
     client.now += 3 * 60 * A_MINUTE
     begins(client)  # midnight in Tokyo, 10:00 in New York
     (claimed,) = takes(session, client.now)
-    assert claimed.subscription["endpoint"].split("/")[-1].startswith("Kim")
+    assert claimed.subscription.endpoint.split("/")[-1].startswith("Kim")
 
 
 def test_who_has_no_quiet_hours_hears_at_night(client: Client, sam: Support, session: Session):
@@ -180,7 +182,7 @@ def test_a_cheer_waits_for_the_morning_of_the_client(client: Client, sam: Suppor
     cheers.send(session, sam, {"text": "Still with you."}, client.now)
     assert takes(session, client.now) == []
     (claimed,) = takes(session, local(ZONE, 2026, 11, 19, 8))
-    assert (claimed.kind, claimed.facts) == ("cheer", {"name": "Sam", "text": "Still with you."})
+    assert (claimed.kind, claimed.facts) == ("cheer", CheerFacts(name="Sam", text="Still with you."))
 
 
 # What changed meanwhile.

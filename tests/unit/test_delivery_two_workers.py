@@ -19,7 +19,7 @@ from erp.storage.notification import Delivery, Notification
 from tests.make.clients import Client
 from tests.make.supporters import A_MINUTE, NOON, ZONE, begins, person, phone
 
-MANY = delivering.BATCH + 50
+MANY = delivering.PEOPLE_AT_ONCE + 50
 
 
 @pytest.fixture

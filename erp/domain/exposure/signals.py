@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from erp.domain.exposure.fold import State, fold
 from erp.domain.exposure.reading import FORGOTTEN_AFTER, exposure_of, happenings_of
-from erp.domain.notification.kinds import SIGNALS
-from erp.domain.notification.outbox import row_of
+from erp.domain.notification.kinds import SIGNALS, DeliveryState, Kind, Reason
+from erp.domain.notification.outbox import Notice, add
 from erp.storage.account import Account
 from erp.storage.exposure import Exposure
 from erp.storage.notification import Delivery, Notification
@@ -37,14 +37,15 @@ def renew_signal(session: Session, exposure: Exposure, state: State, now: dateti
     rings = (
         exposure.away_since is not None and state.phase == "after" and state.planned_seconds - state.seconds <= A_MOMENT
     )
-    kinds = ("check_in",) if rings else SIGNALS
+    kinds = (Kind.check_in,) if rings else SIGNALS
     signals = Notification.exposure_id == exposure.id, Notification.kind.in_(kinds)
     waiting = *signals, Notification.settled_at.is_(None)
     # A worker that hands one out just now has its follower ready: waited for here, so that it is seen below.
     session.execute(select(Notification.id).where(*waiting).with_for_update())
     session.execute(delete(Notification).where(*waiting))
-    handed_out = Delivery.notification_id.in_(select(Notification.id).where(*signals)), Delivery.state == "waiting"
-    session.execute(update(Delivery).where(*handed_out).values(state="given_up", reason="superseded", done_at=now))
+    of_them = Delivery.notification_id.in_(select(Notification.id).where(*signals))
+    given_up = {"state": DeliveryState.given_up, "reason": Reason.superseded, "done_at": now}
+    session.execute(update(Delivery).where(of_them, Delivery.state == DeliveryState.waiting).values(given_up))
     if state.phase != "running" and not rings:
         exposure.away_since = None
         session.flush()
@@ -52,12 +53,11 @@ def renew_signal(session: Session, exposure: Exposure, state: State, now: dateti
     if signal is None:
         return None
     kind, due = signal
-    row = row_of(exposure.account_id, kind, {}, now, exposure_id=exposure.id, due_at=due)
-    session.execute(insert(Notification), [row])
+    add(session, [Notice(exposure.account_id, kind, exposure_id=exposure.id, due_at=due)], now)
     return due
 
 
-def next_signal(state: State, after: datetime) -> tuple[str, datetime] | None:
+def next_signal(state: State, after: datetime) -> tuple[Kind, datetime] | None:
     """The next check-in or the planned end after a moment, and when it comes; None in a pause and when it is over.
 
     Where the stopping rule is not time, check-ins go on past the planned end, until the exposure counts as forgotten.
@@ -73,5 +73,5 @@ def next_signal(state: State, after: datetime) -> tuple[str, datetime] | None:
         due = begun + every * max((after - begun) // every + 1, 1)
         check_in = due if due < last and due != state.due_at else None
     if check_in and (end is None or check_in < end):
-        return "check_in", check_in
-    return ("end", end) if end else None
+        return Kind.check_in, check_in
+    return (Kind.end, end) if end else None

@@ -11,17 +11,18 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from sqlalchemy import case, func, insert, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from erp.domain.dates import ONE_DAY, local_day
 from erp.domain.errors import NotFound
 from erp.domain.exposure.reading import runs
 from erp.domain.fields import Fields
-from erp.domain.notification.outbox import row_of
+from erp.domain.notification.facts import CheerFacts
+from erp.domain.notification.kinds import Kind
+from erp.domain.notification.outbox import Notice, add
 from erp.storage.account import Account
 from erp.storage.exposure import Exposure
-from erp.storage.notification import Notification
 from erp.storage.support import Cheer, Support
 
 LONGEST_CHEER = 200
@@ -177,7 +178,6 @@ def heart(cheer: Cheer, now: datetime) -> None:
 
 def tell_of_cheer(session: Session, support: Support, cheer: Cheer, name: str, now: datetime) -> None:
     """Let the client hear of a cheer; `name` is who sent it."""
-    links = {"support_id": support.id, "exposure_id": cheer.exposure_id}
-    session.execute(
-        insert(Notification), [row_of(cheer.client_id, "cheer", {"name": name, "text": cheer.text}, now, **links)]
-    )
+    facts = CheerFacts(name, cheer.text)
+    notice = Notice(cheer.client_id, Kind.cheer, facts, support_id=support.id, exposure_id=cheer.exposure_id)
+    add(session, [notice], now)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from erp.domain.dates import ONE_DAY
 from erp.domain.errors import Conflict, NotFound
-from erp.domain.notification.kinds import PINGS, WANTED
+from erp.domain.notification.kinds import PINGS, WANTED, Contact
 from erp.storage.account import Account
 from erp.storage.support import Invitation, Support
 
@@ -132,7 +132,7 @@ def accept(session: Session, token: str, account_id: uuid.UUID, now: datetime) -
 def _begin(support: Support) -> None:
     """What holds for everybody new: the least is shown, every practice is told."""
     support.shares_titles = support.shares_suds = support.shares_notes = False
-    support.contact, support.told, support.wanted = "every", list(PINGS), list(WANTED)
+    support.contact, support.told, support.wanted = Contact.every, list(PINGS), list(WANTED)
 
 
 def _invitation_view(row: Invitation, name: str, now: datetime) -> InvitationView:

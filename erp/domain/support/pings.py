@@ -12,12 +12,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from erp.domain.dates import ONE_DAY
-from erp.domain.notification.kinds import EARLIER, ENDS, RANKS
-from erp.domain.notification.outbox import row_of
+from erp.domain.notification.facts import Facts, PracticeFacts, StartFacts, WeekFacts
+from erp.domain.notification.kinds import ENDS, RANKS, Contact, Kind
+from erp.domain.notification.outbox import Notice, add
 from erp.domain.practice.days import COUNTS_FROM_SECONDS, DayView
 from erp.domain.practice.record import Practice, pauses_of, practice_of, practices_of
 from erp.domain.support.relation import heard, hears
@@ -71,27 +72,25 @@ def tell_of_practice(
         return _tell_late(session, listening, exposure_id, today, now)
     told = _told_of_its_end(session, exposure_id) if ended else {}
     congratulated: Collection[uuid.UUID | None] = ()
-    facts: dict[str, Any] = {}
-    happened: tuple[str, ...] = ("started",)
+    name = listening[0][1].display_name
+    facts: Facts = StartFacts(name)
+    happened: tuple[Kind, ...] = (Kind.started,)
     if ended:
         # Whose phone is further east than their days begins tomorrow's already.
         day = after["local_date"]
         practice = practice_of(session, account_id, max(today, day), day, day)
         happened = _happened(practice, practice.between(day, day)[0], after["seconds"])
-        facts = {"seconds": after["seconds"], "streak": practice.totals().current}
-        if "milestone" in happened:
+        facts = PracticeFacts(name, after["seconds"], practice.totals().current)
+        if Kind.milestone in happened:
             congratulated = _congratulated(session, [support.id for support, _client in listening], now)
     pings = []
-    for support, client in listening:
+    for support, _client in listening:
         # One exposure is one ping at a time: the most that can be said of it, to who wants to hear that.
-        new = [kind for kind in happened if kind != "milestone" or support.id not in congratulated]
+        new = [kind for kind in happened if kind is not Kind.milestone or support.id not in congratulated]
         kind = next((kind for kind in new if kind in heard(support)), None)
         if kind and RANKS[kind] > told.get(support.id, -1):
-            links = {"support_id": support.id, "exposure_id": exposure_id}
-            pings.append(row_of(support.supporter_id, kind, facts | {"name": client.display_name}, now, **links))
-    if pings:
-        session.execute(insert(Notification), pings)
-    return bool(pings)
+            pings.append(Notice(support.supporter_id, kind, facts, support_id=support.id, exposure_id=exposure_id))
+    return add(session, pings, now)
 
 
 def _told_of_its_end(session: Session, exposure_id: uuid.UUID) -> dict[uuid.UUID | None, int]:
@@ -103,7 +102,7 @@ def _told_of_its_end(session: Session, exposure_id: uuid.UUID) -> dict[uuid.UUID
         )
     )
     for support_id, kind in rows:
-        told[support_id] = max(told.get(support_id, RANKS["finished"]), RANKS[kind])
+        told[support_id] = max(told.get(support_id, RANKS[Kind.finished]), RANKS[Kind(kind)])
     return told
 
 
@@ -112,7 +111,7 @@ def _congratulated(session: Session, supports: Collection[uuid.UUID], now: datet
     return session.scalars(
         select(Notification.support_id).where(
             Notification.support_id.in_(supports),
-            Notification.kind == "milestone",
+            Notification.kind == Kind.milestone,
             Notification.created_at > now - MILESTONE_HOLDS,
             Notification.given_up.is_(None),
         )
@@ -126,7 +125,7 @@ def _tell_late(
 
     What was not handed out yet is brought up to date instead.
     """
-    asking = {support.id: support for support, _client in listening if hears(support, EARLIER)}
+    asking = {support.id: support for support, _client in listening if hears(support, Kind.earlier)}
     if not asking:
         return False
     told = session.execute(
@@ -142,28 +141,27 @@ def _tell_late(
     client = listening[0][1]
     practice = practice_of(session, client.id, today, today, today)
     day = practice.between(today, today)[0]
-    facts = {"name": client.display_name, "seconds": day.seconds, "streak": practice.totals().current}
-    waiting = Notification.id.in_([row.id for row in told if row.kind == EARLIER]), Notification.settled_at.is_(None)
-    session.execute(update(Notification).where(*waiting).values(facts=facts))
+    facts = PracticeFacts(client.display_name, day.seconds, practice.totals().current)
+    earlier = [row.id for row in told if row.kind == Kind.earlier]
+    waiting = Notification.id.in_(earlier), Notification.settled_at.is_(None)
+    session.execute(update(Notification).where(*waiting).values(facts=facts.stored()))
     # Tomorrow it would not be true any more.
     midnight = datetime.combine(today + ONE_DAY, time(), ZoneInfo(client.time_zone)).astimezone(UTC)
-    pings = []
-    for key in asking.keys() - {row.support_id for row in told}:
-        ping = row_of(asking[key].supporter_id, EARLIER, facts, now, support_id=key, exposure_id=exposure_id)
-        pings.append(ping | {"expires_at": min(ping["expires_at"], midnight)})
-    if pings:
-        session.execute(insert(Notification), pings)
-    return bool(pings)
+    pings = [
+        Notice(asking[key].supporter_id, Kind.earlier, facts, support_id=key, exposure_id=exposure_id, until=midnight)
+        for key in asking.keys() - {row.support_id for row in told}
+    ]
+    return add(session, pings, now)
 
 
-def _happened(practice: Practice, day: DayView, seconds: int) -> tuple[str, ...]:
+def _happened(practice: Practice, day: DayView, seconds: int) -> tuple[Kind, ...]:
     """What an exposure of so many seconds brought about, the greatest first."""
-    kinds = ["finished"]
+    kinds = [Kind.finished]
     if seconds >= COUNTS_FROM_SECONDS:
         if day.state == "goal" and day.goal_seconds and day.seconds - seconds < day.goal_seconds:
-            kinds.insert(0, "goal")
+            kinds.insert(0, Kind.goal)
         if is_milestone(practice.totals().current):
-            kinds.insert(0, "milestone")
+            kinds.insert(0, Kind.milestone)
     return tuple(kinds)
 
 
@@ -175,10 +173,10 @@ def tell_of_weeks(session: Session, now: datetime) -> int:
         .join(client, client.id == Support.client_id)
         .where(
             Support.ended_at.is_(None),
-            Support.contact == "weekly",
+            Support.contact == Contact.weekly,
             ~exists().where(
                 Notification.support_id == Support.id,
-                Notification.kind == "weekly",
+                Notification.kind == Kind.weekly,
                 Notification.created_at > now - 6 * ONE_DAY,
             ),
         )
@@ -195,8 +193,7 @@ def tell_of_weeks(session: Session, now: datetime) -> int:
         days = [day for day in practice.between(today - 7 * ONE_DAY, today - ONE_DAY) if day.exposures]
         # A week without practice is not held up to anybody, and a pause is the client's own.
         if days and not practice.facts.paused_on(today):
-            facts = {"name": name, "days": len(days), "seconds": sum(day.seconds for day in days)}
-            summaries.append(row_of(support.supporter_id, "weekly", facts, now, support_id=support.id))
-    if summaries:
-        session.execute(insert(Notification), summaries)
+            facts = WeekFacts(name, len(days), sum(day.seconds for day in days))
+            summaries.append(Notice(support.supporter_id, Kind.weekly, facts, support_id=support.id))
+    add(session, summaries, now)
     return len(summaries)

@@ -10,11 +10,11 @@ from flask import Blueprint, abort, current_app, jsonify, render_template, reque
 from flask_babel import gettext as _
 
 from erp.domain.account.account import Person, account_of
-from erp.domain.dates import local_day
+from erp.domain.dates import local_day, time_of_day
 from erp.domain.errors import Conflict, Invalid
 from erp.domain.notification import device as devices
 from erp.domain.notification.device import DeviceView, devices_of
-from erp.domain.notification.outbox import A_TEST, tell_device
+from erp.domain.notification.outbox import TEST_COOLDOWN, tell_device
 from erp.domain.notification.subscription import parse
 from erp.storage.account import Account
 from erp.storage.notification import Device
@@ -95,14 +95,10 @@ def _page(error: Invalid | None = None, rename: dict[str, str] | None = None) ->
 
 def _manners(person: Account | Person) -> dict[str, Any]:
     return {
-        "quiet_from": _on_the_wall(person.quiet_from),
-        "quiet_until": _on_the_wall(person.quiet_until),
+        "quiet_from": time_of_day(person.quiet_from),
+        "quiet_until": time_of_day(person.quiet_until),
         "discreet": person.discreet,
     }
-
-
-def _on_the_wall(minutes: int) -> str:
-    return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
 @blueprint.post("/devices")
@@ -195,7 +191,7 @@ def test(device_id: uuid.UUID) -> Any:
     db().commit()
     wake()
     # A second tap waits for what the first one sent.
-    return _fragment(found, _milliseconds(now() if told else now() - A_TEST))
+    return _fragment(found, _milliseconds(now() if told else now() - TEST_COOLDOWN))
 
 
 @blueprint.post("/devices/<uuid:device_id>/name")

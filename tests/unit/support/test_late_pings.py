@@ -13,7 +13,7 @@ from erp.domain import delivery as delivering
 from erp.domain.exposure.event import NewEvent
 from erp.domain.notification import kinds as supports_kinds
 from erp.domain.support import relation as relations
-from erp.jobs.texts import message
+from erp.jobs.message import message
 from erp.storage.account import Account
 from erp.storage.notification import Device, Notification
 from erp.storage.support import Support

@@ -14,12 +14,12 @@ import h2.exceptions
 import httpcore
 import httpx
 
-# They write the address of every request at INFO and below.
+# These libraries log the address of every request, which is a secret, at INFO and below.
 for _name in ("httpx", "httpcore", "hpack"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 LARGEST_ANSWER = 4096
-KEPT_OPEN = 30
+KEEP_OPEN_FOR_SECONDS = 30
 # What a network and a service can do to the client. ValueError: httpcore takes int() of an HTTP/2 status.
 BROKEN = (httpx.HTTPError, h2.exceptions.H2Error, OSError, ValueError)
 
@@ -33,7 +33,7 @@ class Answer:
     retry_after: str | None
 
 
-class Line:
+class Connection:
     """An HTTP client that serves one message at a time and keeps its connections.
 
     It is not shared among threads: httpcore's HTTP/2 connections do not survive that.
@@ -54,7 +54,7 @@ class Line:
     def post(self, endpoint: str, body: bytes, headers: dict[str, str], timeout: float) -> Answer:
         """POST, and the answer within `timeout` seconds. Raises one of BROKEN when none began.
 
-        `clean` says afterwards whether the answer was read to its end, so that the line can be used again.
+        `clean` says afterwards whether the answer was read to its end, so that the connection can be used again.
         """
         self.clean = False
         self._network.deadline = time.monotonic() + timeout
@@ -135,4 +135,6 @@ class _Transport(httpx.HTTPTransport):
     def __init__(self, tls: ssl.SSLContext, network: _Network) -> None:
         super().__init__(verify=tls, trust_env=False)
         # httpx has no way of its own to give its pool another network.
-        self._pool = httpcore.ConnectionPool(tls, http2=True, keepalive_expiry=KEPT_OPEN, network_backend=network)
+        self._pool = httpcore.ConnectionPool(
+            tls, http2=True, keepalive_expiry=KEEP_OPEN_FOR_SECONDS, network_backend=network
+        )
