@@ -105,9 +105,8 @@ class History:
         exposure = uuid7()
 
         def event(kind: EventKind, at: float, **data: object) -> IncomingEvent:
-            moment = start + timedelta(minutes=at)
-            ids = {"id": str(uuid7()), "exposure": str(exposure)}
-            return parse({**ids, "kind": kind, "at": moment.isoformat(), **data})
+            moment = (start + timedelta(minutes=at)).isoformat()
+            return parse({"id": uuid7(), "exposure": exposure, "kind": kind, "at": moment, **data})
 
         expected = self._near(step.first_suds * (1 - 0.55 * progress))
         predicted = self.dice.random() < 0.5
@@ -125,10 +124,9 @@ class History:
             zone=ZONE,
         )
         peak = self._near(expected + 15)
+        falls = (peak - expected * 0.5) / max(minutes, 1)
         for at in range(5, minutes, 5):
-            yield event(
-                EventKind.checked_in, at, suds=self._near(peak - (peak - expected * 0.5) * at / max(minutes, 1))
-            )
+            yield event(EventKind.checked_in, at, suds=self._near(peak - falls * at))
         for _ in range(self.dice.randrange(4)):
             yield event(EventKind.resisted, self.dice.uniform(1, minutes))
         if self.dice.random() < 0.2:

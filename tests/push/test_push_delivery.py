@@ -19,8 +19,8 @@ from erp.domain.support import cheer as cheers
 from erp.domain.support import relation as relations
 from erp.storage.account import Account
 from erp.storage.notification import Delivery, Device, Notification
-from tests.push.crew import NOON, SECRET, Crew
-from tests.push.service import (
+from tests.make.crew import NOON, SECRET, Crew
+from tests.make.push_service import (
     APPLE_BAD_TOKEN,
     APPLE_OTHER_KEY,
     ENDLESS,

@@ -19,9 +19,9 @@ from erp.jobs.tasks import Jobs
 from erp.settings import VapidKeys
 from erp.storage.notification import Delivery, Notification
 from tests.conftest import DATA_KEY, SECRET_KEY
+from tests.make.crew import Crew
 from tests.make.patience import PATIENCE, until
-from tests.push.crew import Crew
-from tests.push.service import HANG, PushService
+from tests.make.push_service import HANG, PushService
 
 ROOT = Path(__file__).parents[2]
 Start = Callable[..., subprocess.Popen[bytes]]

@@ -18,6 +18,7 @@ from sqlalchemy import func, select, text
 
 from erp import create_app
 from erp.domain.support import invitation as invitations
+from erp.services import services_of
 from erp.settings import Settings
 from erp.storage.backup import BackupError, backup, restore
 from erp.storage.db import Sessions, box, open_engine
@@ -173,7 +174,7 @@ def test_a_log_that_was_left_beside_an_old_database_never_meets_the_new_one(url:
 def writers(url: str) -> Iterator[list[int]]:
     """People who practise all the time in a big database; how often each of them did."""
     fill(path_of(url), 8)
-    stop, done = threading.EventRow(), [0, 0]
+    stop, done = threading.Event(), [0, 0]
 
     def write(number: int) -> None:
         engine = open_engine(url)
@@ -219,7 +220,7 @@ def checked(url: str, folder: Path) -> tuple[int, str]:
     app = create_app(Settings(folder, url, (SECRET_KEY,), (DATA_KEY,), VAPID))
     with app.app_context():
         result = app.test_cli_runner(catch_exceptions=False).invoke(args=["check"])
-    app.extensions["rung.sessions"].engine.dispose()
+    services_of(app).sessions.engine.dispose()
     return result.exit_code, result.output
 
 
@@ -452,7 +453,7 @@ def test_check_and_repair_tell_what_they_did_by_their_exit_code(url: str, tmp_pa
     with closing(sqlite3.connect(path_of(url))) as database, database:
         database.execute("UPDATE fear SET name = ?", (Fernet(Fernet.generate_key()).encrypt(b"?"),))
     assert says("repair")[0] == 1
-    app.extensions["rung.sessions"].engine.dispose()
+    services_of(app).sessions.engine.dispose()
 
 
 @pytest.mark.parametrize("command", ["check", "repair"])
@@ -478,7 +479,7 @@ def test_where_there_are_many_people_it_says_how_far_it_is(url: str, tmp_path: P
             result = app.test_cli_runner(catch_exceptions=False).invoke(args=[command])
             assert result.stdout == "Everything holds together.\n"
             assert result.stderr == "1 of 3 people\n2 of 3 people\n"
-    app.extensions["rung.sessions"].engine.dispose()
+    services_of(app).sessions.engine.dispose()
 
 
 def test_a_rotation_without_the_old_key_is_one_sentence(url: str):

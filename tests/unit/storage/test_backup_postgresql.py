@@ -125,7 +125,7 @@ def test_a_copy_of_an_older_rung_takes_the_place_of_newer_tables(make: Make, cop
 
 
 def test_a_copy_made_while_people_write_holds_together(url: str, make: Make, copy: Path, tmp_path: Path):
-    stop, done = threading.EventRow(), []
+    stop, done = threading.Event(), []
     engine = open_engine(url)
 
     def write() -> None:

@@ -21,6 +21,7 @@ from flask import Flask
 from sqlalchemy import func, select, text
 
 from erp import create_app
+from erp.services import services_of
 from erp.settings import Settings
 from erp.storage.db import Sessions, open_engine
 from erp.storage.exposure import EventRow
@@ -41,7 +42,7 @@ class Phone(threading.Thread):
     cookie: str
     account: uuid.UUID
     step: uuid.UUID
-    stop: threading.EventRow
+    stop: threading.Event
     made: list[str] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
     answers: int = 0
@@ -97,14 +98,14 @@ class Phone(threading.Thread):
 def app(settings: Settings) -> Iterator[Flask]:
     app = create_app(settings)
     yield app
-    app.extensions["rung.sessions"].engine.dispose()
+    services_of(app).sessions.engine.dispose()
 
 
 def test_what_was_acknowledged_is_there_once_however_often_the_server_is_killed(
     app: Flask, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     seed = random.randrange(10**6)
-    chance, port, stop = random.Random(seed), free_port(), threading.EventRow()
+    chance, port, stop = random.Random(seed), free_port(), threading.Event()
     phones = phones_of(app, port, stop)
     for number in range(KILLS + 1):
         process = serve(settings, port, tmp_path)
@@ -129,7 +130,7 @@ def test_what_was_acknowledged_is_there_once_however_often_the_server_is_killed(
             process.communicate()
     acknowledged = {event for phone in phones for event in phone.acknowledged}
     made = {event for phone in phones for event in phone.made}
-    with app.extensions["rung.sessions"].reading() as session:
+    with services_of(app).sessions.reading() as session:
         kept = [str(event) for event in session.scalars(select(EventRow.id))]
         assert session.scalar(select(func.count()).select_from(EventRow)) == len(kept)
     lost, doubled = len(acknowledged - set(kept)), len(kept) - len(set(kept))
@@ -153,9 +154,9 @@ def answered(phones: list[Phone]) -> int:
     return sum(phone.answers for phone in phones)
 
 
-def phones_of(app: Flask, port: int, stop: threading.EventRow) -> list[Phone]:
+def phones_of(app: Flask, port: int, stop: threading.Event) -> list[Phone]:
     """Two phones of each of a few people, signed in."""
-    sessions: Sessions = app.extensions["rung.sessions"]
+    sessions: Sessions = services_of(app).sessions
     phones = []
     with sessions.writing() as session:
         for _ in range(PHONES // 2):
@@ -189,7 +190,7 @@ def serve(settings: Settings, port: int, folder: Path) -> subprocess.Popen[str]:
 
 
 def test_every_connection_waits_until_the_disk_has_it(app: Flask, settings: Settings):
-    sessions: Sessions = app.extensions["rung.sessions"]
+    sessions: Sessions = services_of(app).sessions
     with ExitStack() as stack:
         # As many as the pool keeps, and those that it makes beyond that.
         opened = [stack.enter_context(sessions.reading()) for _ in range(4)]

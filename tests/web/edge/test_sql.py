@@ -15,6 +15,7 @@ from sqlalchemy import insert, select, update
 from erp.domain import dates
 from erp.domain.practice import days as practice_days
 from erp.domain.practice import record as practice_record
+from erp.services import services_of
 from erp.storage.db import Sessions
 from erp.storage.exposure import EventRow, Exposure
 from erp.storage.practice import Day, Pause, Plan, PracticeTotals
@@ -52,7 +53,7 @@ def ladder(sessions: Sessions, client: Phone) -> Ladder:
 @contextmanager
 def statements(app: Flask) -> Iterator[list[str]]:
     """The statements that the application sends meanwhile."""
-    engine, sent = app.extensions["rung.sessions"].engine, []
+    engine, sent = services_of(app).sessions.engine, []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         if statement.split(maxsplit=1)[0] in ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"):

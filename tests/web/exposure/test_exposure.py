@@ -7,7 +7,6 @@ from html import unescape
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -206,10 +205,8 @@ def test_the_page_says_whether_somebody_may_cheer(client: Phone, other: Phone, s
 
 
 def test_a_phone_that_is_put_away_gets_its_next_signal_at_its_time(
-    app: Flask, client: Phone, sessions: Sessions, ladder: Ladder, database: Session
+    client: Phone, sessions: Sessions, ladder: Ladder, database: Session, woken: list[datetime | None]
 ):
-    woken: list[datetime | None] = []
-    app.extensions["rung.wake"] = lambda at=None: woken.append(at)
     running = an_exposure(sessions, client, ladder.steps[0], seconds=None, check_in_minutes=5)
     answer = client.post(f"/exposures/{running}/away", data={"away": "1"})
     assert (answer.status_code, answer.data) == (204, b"")
@@ -224,10 +221,14 @@ def test_a_phone_that_is_put_away_gets_its_next_signal_at_its_time(
 
 
 def test_only_a_running_exposure_of_ones_own_can_be_put_away(
-    app: Flask, client: Phone, other: Phone, nobody: Phone, sessions: Sessions, ladder: Ladder, database: Session
+    client: Phone,
+    other: Phone,
+    nobody: Phone,
+    sessions: Sessions,
+    ladder: Ladder,
+    database: Session,
+    woken: list[datetime | None],
 ):
-    woken: list[datetime | None] = []
-    app.extensions["rung.wake"] = lambda at=None: woken.append(at)
     running = an_exposure(sessions, client, ladder.steps[0], seconds=None)
     done = an_exposure(sessions, client, ladder.steps[1], noted={})
     assert other.post(f"/exposures/{running}/away", data={"away": "1"}).status_code == 404

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -63,10 +62,8 @@ def test_a_batch_is_taken_whole_and_the_day_filled(client: Phone, sessions: Sess
 
 @pytest.mark.parametrize("plain", [False, True])
 def test_the_worker_is_woken_when_somebody_should_hear_of_it_and_only_then(
-    app: Flask, client: Phone, other: Phone, sessions: Sessions, ladder: Ladder, plain: bool
+    client: Phone, other: Phone, sessions: Sessions, ladder: Ladder, woken: list[datetime | None], plain: bool
 ):
-    woken: list[datetime | None] = []
-    app.extensions["rung.wake"] = lambda at=None: woken.append(at)
 
     def tell(kind: str, exposure: uuid.UUID, **data: Any) -> None:
         told = event(kind, exposure, datetime.now(UTC), **data)
