@@ -19,7 +19,7 @@ from erp.storage.account import Account
 from erp.storage.notification import Device
 
 LONGEST_NAME = 80
-MOST = 20
+MAX_DEVICES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def register(
         else:
             session.delete(before)
     if device is None:
-        if len(devices_of(session, account_id)) >= MOST:
+        if len(devices_of(session, account_id)) >= MAX_DEVICES:
             raise Conflict
         device = Device(id=uuid.uuid4(), account_id=account_id, name=name[:LONGEST_NAME], created_at=now)
         session.add(device)
