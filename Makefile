@@ -3,12 +3,13 @@
 PY := .venv/bin/python
 BIN := .venv/bin
 
-.PHONY: help run demo test soak check format bench screenshots messages licences clean run-environment dev-environment
+.PHONY: help run demo test quick soak check format bench screenshots messages licences clean run-environment dev-environment
 
 help:
 	@echo "make run          start Rung on http://localhost:8000"
 	@echo "make demo         fill var/demo with a client, a coach and four months of history"
 	@echo "make test         every test: SQLite, PostgreSQL where it answers, real browsers"
+	@echo "make quick        in a minute: the rules and the pages, without browsers, other processes and PostgreSQL"
 	@echo "make soak         phones on a bad network, everything killed at random: MINUTES=10 or EXPOSURES=500, SEED=7"
 	@echo "make check        format, lint, types, the arrows between rooms, templates"
 	@echo "make format       let ruff put the code into shape"
@@ -32,6 +33,9 @@ demo: run-environment
 
 test: dev-environment
 	@exec $(PY) tools/test.py
+
+quick: dev-environment
+	@exec $(PY) tools/test.py --quick
 
 soak: dev-environment
 	@exec $(PY) -m tests.faults.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(EXPOSURES),--exposures $(EXPOSURES)) \

@@ -13,7 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.acts import all_sent, make_account, make_ladder, ready, seconds_left
+from tests.make.forms import make_account, make_ladder
+from tests.make.phone import all_sent
+from tests.make.taps import ready, seconds_left
 
 HOUR = 3_600_000
 # The device's clock, so many milliseconds off; setClock() puts it somewhere else.

@@ -12,20 +12,12 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from uuid6 import uuid7
 
-from tests.browser.acts import (
-    PASSWORD,
-    STEPS,
-    all_sent,
-    make_account,
-    make_ladder,
-    new_email,
-    send,
-    start_exposure,
-    step_id,
-)
-from tests.browser.conftest import Problems, Server
-from tests.browser.firefox import Firefox
-from tests.browser.push_service import PushService
+from tests.make.firefox import Firefox
+from tests.make.firefox_push import PushService
+from tests.make.forms import PASSWORD, STEPS, make_account, make_ladder, new_email, send, step_id
+from tests.make.phone import Problems, all_sent
+from tests.make.server import Server
+from tests.make.taps import start_exposure
 
 PAGE = "path => fetch(path).then(answer => answer.text())"
 # By itself the page would look again every half minute; it can no more.

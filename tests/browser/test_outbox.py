@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
-from tests.browser.acts import SAME_ORIGIN, all_sent, make_ladder, ready, start_exposure, until
+from tests.make.forms import SAME_ORIGIN, make_ladder
+from tests.make.phone import all_sent, until
+from tests.make.taps import ready, start_exposure
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.browser.acts import OUTBOX_SIZE, all_sent, controlled, make_account, make_ladder, start_exposure, until
-from tests.browser.told import tell
+from tests.make.forms import make_account, make_ladder, tell
+from tests.make.phone import OUTBOX_SIZE, all_sent, controlled, until
+from tests.make.taps import start_exposure
 
 # Keeps the connections to the outbox where a test can cut them.
 WATCH_STORAGE = """

@@ -6,17 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.acts import (
-    all_sent,
-    make_account,
-    make_ladder,
-    ready,
-    seconds_left,
-    sign_in,
-    start_exposure,
-    until,
-)
-from tests.browser.told import started_elsewhere, tell
+from tests.make.forms import make_account, make_ladder, sign_in, started_elsewhere, tell
+from tests.make.phone import all_sent, until
+from tests.make.taps import ready, seconds_left, start_exposure
 
 # The outbox opens only when `letItOpen` is called, and the page waits for it as long as that takes.
 SLOW_OUTBOX = """

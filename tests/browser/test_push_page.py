@@ -13,19 +13,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Worker, expect
 
-from tests.browser.acts import (
-    account_id,
-    all_sent,
-    controlled,
-    make_account,
-    make_ladder,
-    ready,
-    send,
-    sign_in,
-    start_exposure,
-    until,
-)
-from tests.browser.conftest import Problems
+from tests.make.forms import account_id, make_account, make_ladder, send, sign_in
+from tests.make.phone import Problems, all_sent, controlled, until
+from tests.make.taps import ready, start_exposure
 
 SHOWN = """
 navigator.serviceWorker.ready.then(registration => registration.getNotifications()).then(list =>

@@ -5,17 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.acts import (
-    all_sent,
-    make_account,
-    make_ladder,
-    off_by,
-    ready,
-    seconds_left,
-    sign_in,
-    start_exposure,
-    until,
-)
+from tests.make.forms import make_account, make_ladder, sign_in
+from tests.make.phone import all_sent, until
+from tests.make.taps import off_by, ready, seconds_left, start_exposure
 
 
 @pytest.fixture

@@ -1,21 +1,18 @@
-"""What a person does, as functions: through the pages by taps, or quickly by the same forms without a page."""
+"""What people have done before a browser test begins: sent as the pages would, without a page."""
 
 import itertools
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from playwright.sync_api import APIResponse, BrowserContext, Page, expect
+from playwright.sync_api import APIResponse, BrowserContext
 from uuid6 import uuid7
-
-from tests.make.patience import PATIENCE
 
 PASSWORD = "a long walk with the dog"
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 STEPS = (("Look at a photo of a dog", 20), ("Stand across the street from one", 45), ("Stroke a calm dog", 80))
-
 people = itertools.count(1)
 
 
@@ -108,70 +105,40 @@ def practise(context: BrowserContext, step: str, end: datetime, minutes: int = 2
     return exposure
 
 
-def start_exposure(page: Page, step: str, minutes: int = 5) -> str:
-    """Open the practice page of a step and start by a tap; the id of the exposure."""
-    page.goto(f"/steps/{step}/practice?minutes={minutes}")
-    ready(page)
-    page.get_by_role("button", name="Start", exact=True).tap()
-    expect(page.get_by_role("timer")).to_be_visible()
-    return page.url.rpartition("/")[2].partition("?")[0]
+def tell(context: BrowserContext, exposure: str, kind: str, ago: float = 0, **data: object) -> None:
+    """Send one event of so many seconds ago, as another device would."""
+    at = (datetime.now(UTC) - timedelta(seconds=ago)).isoformat(timespec="milliseconds")
+    event = {"id": str(uuid7()), "exposure": exposure, "kind": kind, "at": at, **data}
+    body = {"sent_at": datetime.now(UTC).isoformat(), "account": account_id(context), "events": [event]}
+    answer = context.request.post("/events", data=body, headers=SAME_ORIGIN)
+    assert answer.json()["refused"] == []
 
 
-def ready(page: Page) -> None:
-    """Wait until the practice page has its script running."""
-    page.locator("practice-page[data-ready]").wait_for(state="attached")
+def started_elsewhere(context: BrowserContext, step: str, ago: float, **start: object) -> str:
+    """An exposure started so many seconds ago, of one minute unless `start` says otherwise; its id."""
+    exposure = str(uuid7())
+    told = {"step": step, "planned_minutes": 1, "check_in_minutes": 0, "stopping_rule": "time", **start}
+    tell(context, exposure, "started", ago, **told)
+    return exposure
 
 
-def seconds_left(page: Page) -> int:
-    """What the timer shows, in seconds."""
-    minutes, _, seconds = page.locator("[data-part=time]").inner_text().partition(":")
-    return int(minutes) * 60 + int(seconds)
+def invite(client: BrowserContext) -> str:
+    """Make an invitation; the address that it leads to."""
+    send(client, "/people/invitations", {})
+    found = re.search(r"/invitations/[\w-]{22}", client.request.get("/people/invite").text())
+    assert found
+    return found[0]
 
 
-def off_by(page: Page, exposure: str) -> float:
-    """How many seconds the timer shows too many, by the start that the server knows and this device's clock."""
-    all_sent(page)
-    difference: float = page.evaluate(
-        """async exposure => {
-          const record = await (await fetch(`/exposures/${exposure}/record`)).json();
-          const start = record.events.find(event => event.kind === "started");
-          const [minutes, seconds] = document.querySelector("[data-part=time]").textContent.split(":").map(Number);
-          return minutes * 60 + seconds - (start.planned_minutes * 60 - (Date.now() - Date.parse(start.at)) / 1000);
-        }""",
-        exposure,
-    )
-    return difference
+def become_coach(client: BrowserContext, coach: BrowserContext) -> str:
+    """Let one phone's person coach the other's; the id of the relation."""
+    accepted = send(coach, invite(client), {}).headers["location"]
+    return accepted.rpartition("/")[2].partition("?")[0]
 
 
-def until(page: Page, condition: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Wait until the condition holds. Playwright's own wait_for_function needs eval, which our CSP forbids."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s on {page.url}"
-        page.wait_for_timeout(50)
-
-
-def controlled(page: Page) -> None:
-    """Wait until the service worker looks after this page."""
-    until(page, lambda: page.evaluate("navigator.serviceWorker.controller !== null"))
-
-
-def all_sent(page: Page) -> None:
-    """Wait until the outbox of this phone is empty."""
-    until(page, lambda: page.evaluate(OUTBOX_SIZE) == 0)
-
-
-OUTBOX_SIZE = """
-async () => {
-  if (!(await indexedDB.databases()).some(each => each.name === "rung")) return 0;
-  const open = indexedDB.open("rung");
-  const db = await new Promise(done => (open.onsuccess = () => done(open.result)));
-  try {
-    if (!db.objectStoreNames.contains("outbox")) return 0;
-    const count = db.transaction("outbox").objectStore("outbox").count();
-    return await new Promise(done => (count.onsuccess = () => done(count.result)));
-  } finally {
-    db.close();
-  }
-}
-"""
+def happened(context: BrowserContext, exposure: str) -> list[dict[str, Any]]:
+    """The events of an exposure as the server has them."""
+    answer = context.request.get(f"/exposures/{exposure}/record")
+    assert answer.status == 200, answer.status
+    events: list[dict[str, Any]] = answer.json()["events"]
+    return events
