@@ -21,7 +21,17 @@ from erp.domain.exposure.reading import events_of
 from erp.domain.exposure.signals import renew_signal
 from erp.domain.notification.facts import Facts
 from erp.domain.notification.judging import Case, Drop, Place, Wait, judge, place_of, stands_for
-from erp.domain.notification.kinds import KINDS, RANKS, SIGNALS, DeliveryState, Kind, Outcome, Reason, terms_of
+from erp.domain.notification.kinds import (
+    KINDS,
+    RANKS,
+    SIGNALS,
+    DeliveryState,
+    Kind,
+    Outcome,
+    Permission,
+    Reason,
+    terms_of,
+)
 from erp.domain.notification.quiet import quiet_ends
 from erp.domain.notification.subscription import Subscription
 from erp.domain.support.relation import hears
@@ -154,13 +164,14 @@ def _case(
     """What decides about one notification now, out of a row of `_due` or `_to_send`."""
     notification, account, support, exposure = row.Notification, row.Account, row.Support, row.Exposure
     terms = terms_of(notification.kind)
+    needs_both = support is not None and terms is not None and terms.permission is Permission.both_sides
     return Case(
         terms=terms,
         expires_at=notification.expires_at,
         hidden=exposure is not None and exposure.hidden_since is not None,
         running=exposure is not None and exposure.due_at is not None,
         ended=notification.support_id is not None and (support is None or support.ended_at is not None),
-        agreed=support is not None and terms is not None and hears(support, Kind(notification.kind)),
+        agreed=needs_both and hears(support, Kind(notification.kind)),
         paused=support is not None and support.client_id in paused,
         superseded=superseded,
         quiet_until=quiet_ends(now, account.time_zone, account.quiet_from, account.quiet_until),

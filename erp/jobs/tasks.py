@@ -72,10 +72,10 @@ class Jobs:
         # `eta` keeps its zone: huey would take a naive time for a local one.
         self.deliver.schedule(eta=max(at, now))
 
-    def seen(self) -> bool:
+    def swept_lately(self) -> bool:
         """Whether a worker swept within the last minutes."""
-        seen = self.queue.get(LAST_SWEEP, peek=True)
-        return seen is not None and self.clock() - seen < SWEPT_WITHIN
+        swept = self.queue.get(LAST_SWEEP, peek=True)
+        return swept is not None and self.clock() - swept < SWEPT_WITHIN
 
     def sweep_now(self) -> None:
         """Leave a sign of life, and deliver what no nudge told of."""

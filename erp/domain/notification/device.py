@@ -102,7 +102,7 @@ def rename(device: Device, raw: Mapping[str, Any]) -> None:
     device.name = name
 
 
-def change_manners(account: Account, raw: Mapping[str, Any]) -> None:
+def change_notification_settings(account: Account, raw: Mapping[str, Any]) -> None:
     """Take quiet_from and quiet_until (times like 21:00, on the person's wall) and discreet. Raises Invalid."""
     fields = Fields(raw)
     quiet_from, quiet_until = fields.time_of_day("quiet_from"), fields.time_of_day("quiet_until")
