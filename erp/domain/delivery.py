@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, aliased
 
 from erp.domain.dates import local_day
 from erp.domain.exposure.fold import fold
-from erp.domain.exposure.reading import happenings_of
+from erp.domain.exposure.reading import events_of
 from erp.domain.exposure.signals import renew_signal
 from erp.domain.notification.facts import Facts
 from erp.domain.notification.judging import Case, Drop, Place, Wait, judge, place_of, stands_for
@@ -157,7 +157,7 @@ def _case(
     return Case(
         terms=terms,
         expires_at=notification.expires_at,
-        hidden=exposure is not None and exposure.away_since is not None,
+        hidden=exposure is not None and exposure.hidden_since is not None,
         running=exposure is not None and exposure.due_at is not None,
         ended=notification.support_id is not None and (support is None or support.ended_at is not None),
         agreed=support is not None and terms is not None and hears(support, Kind(notification.kind)),
@@ -201,8 +201,8 @@ def _note(dropped: list[Dropped] | None, notification: Notification, reason: Rea
 def _signal_again(session: Session, exposure_id: uuid.UUID, after: datetime) -> None:
     """After one signal of a running exposure comes the next."""
     exposure = session.get_one(Exposure, exposure_id)
-    if exposure.away_since is not None:
-        state = fold(happenings_of(session, exposure.account_id, exposure.id))
+    if exposure.hidden_since is not None:
+        state = fold(events_of(session, exposure.account_id, exposure.id))
         renew_signal(session, exposure, state, after)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import random
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from erp.domain.notification.kinds import Outcome
 from erp.domain.support.pings import tell_of_weeks
 from erp.jobs.message import message
 from erp.jobs.queue import WORKERS, open_queue
+from erp.log import logger
 from erp.push import Push
 from erp.settings import Settings
 from erp.storage.db import Sessions
@@ -39,9 +39,7 @@ class Jobs:
     """The tasks on their queue. A web process only wakes them; a worker runs them. `clock` gives the moment (UTC)."""
 
     def __init__(self, settings: Settings, sessions: Sessions, clock: Callable[[], datetime] = utc_now) -> None:
-        log.setLevel(logging.INFO)
-        if not log.hasHandlers():
-            log.addHandler(logging.StreamHandler(sys.stdout))
+        logger(log.name)
         self.settings, self.sessions, self.clock = settings, sessions, clock
         self.queue = open_queue(settings.queue)
         self.deliver = self.queue.task(name="deliver")(self.deliver_now)

@@ -18,7 +18,7 @@ from erp.domain.support import relation as relations
 from erp.domain.support import sharing
 from erp.storage.account import Account
 from erp.storage.notification import Delivery, Device, Notification
-from erp.storage.practice import Tally
+from erp.storage.practice import PracticeTotals
 from erp.storage.support import Support
 from tests.make.clients import Client, local
 
@@ -41,7 +41,7 @@ def person(session: Session, name: str = "Sam", zone: str = ZONE, now: datetime 
     )
     session.add(account)
     session.flush()
-    session.add(Tally(account_id=account.id, first_day=dates.local_day(now, zone)))
+    session.add(PracticeTotals(account_id=account.id, first_day=dates.local_day(now, zone)))
     session.flush()
     return account
 
@@ -59,7 +59,7 @@ def accepts(client: Client, who: Account) -> Support:
 
 def lets(relation: Support, **changes: Any) -> None:
     """The client changes what the supporter may see or hear; the rest stays."""
-    now = {"contact": relation.contact, "told": relation.told}
+    now = {"contact": relation.contact, "told": relation.allowed_kinds}
     shown = {"titles": relation.shares_titles, "suds": relation.shares_suds, "notes": relation.shares_notes}
     relations.share(relation, {**now, **shown, **changes})
 

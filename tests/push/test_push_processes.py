@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from erp.domain.exposure.signals import look_away
+from erp.domain.exposure.signals import note_hidden
 from erp.jobs.tasks import Jobs
 from erp.settings import VapidKeys
 from erp.storage.notification import Delivery, Notification
@@ -109,7 +109,7 @@ def test_something_due_later_is_sent_on_time_without_another_nudge(
     exposure = crew.practise("started", planned_minutes=1, check_in_minutes=0)
     due = (crew.clock() + timedelta(seconds=3)).replace(microsecond=999_000)
     with crew.writing() as session:
-        look_away(session, crew.client, exposure, True, crew.clock())
+        note_hidden(session, crew.client, exposure, True, crew.clock())
         session.scalars(select(Notification)).one().due_at = due
     woken.wake(due)
     (rung,) = push_service.wait_for(1, phone)

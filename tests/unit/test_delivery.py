@@ -242,7 +242,7 @@ def test_a_retry_that_a_worker_found_too_late_is_given_up(taken: Claimed, sessio
 def test_the_next_look_is_at_whatever_is_due_first(client: Client, device: Device, session: Session):
     assert delivering.next_due(session) is None
     phone(session, client.account.id)
-    signals.look_away(session, client.account.id, begins(client, check_in_minutes=5), away=True, now=NOON)
+    signals.note_hidden(session, client.account.id, begins(client, check_in_minutes=5), hidden=True, now=NOON)
     assert delivering.next_due(session) == NOON
     takes(session, NOON)
     assert delivering.next_due(session) == NOON + LEASE

@@ -76,7 +76,7 @@ def test_of_two_practices_that_are_told_at_once_the_later_is_heard(client: Clien
 
 def test_nothing_is_handed_out_before_it_is_due(client: Client, session: Session):
     phone(session, client.account.id)
-    signals.look_away(session, client.account.id, begins(client, check_in_minutes=5), away=True, now=NOON)
+    signals.note_hidden(session, client.account.id, begins(client, check_in_minutes=5), hidden=True, now=NOON)
     due = NOON + 5 * A_MINUTE
     assert takes(session, due - A_SECOND) == []
     assert [each.kind for each in takes(session, due)] == ["check_in"]
@@ -172,7 +172,7 @@ def test_who_has_no_quiet_hours_hears_at_night(client: Client, sam: Support, ses
 def test_ones_own_timer_rings_in_quiet_hours(client: Client, session: Session):
     client.now = local(ZONE, 2026, 11, 18, 23)
     phone(session, client.account.id)
-    signals.look_away(session, client.account.id, begins(client, check_in_minutes=0), away=True, now=client.now)
+    signals.note_hidden(session, client.account.id, begins(client, check_in_minutes=0), hidden=True, now=client.now)
     assert [each.kind for each in takes(session, client.now + 20 * A_MINUTE)] == ["end"]
 
 
@@ -253,7 +253,7 @@ def test_a_cheer_does_not_stand_for_a_ping_where_each_coaches_the_other(client: 
 
 def test_the_next_signal_follows_the_last_until_the_end(client: Client, session: Session):
     phone(session, client.account.id)
-    signals.look_away(session, client.account.id, begins(client, check_in_minutes=5), away=True, now=NOON)
+    signals.note_hidden(session, client.account.id, begins(client, check_in_minutes=5), hidden=True, now=NOON)
     rung = []
     while (due := delivering.next_due(session)) and due < NOON + A_DAY:
         rung += [(each.kind, (due - NOON) / A_MINUTE) for each in sent(session, due)]
@@ -262,7 +262,7 @@ def test_the_next_signal_follows_the_last_until_the_end(client: Client, session:
 
 def test_a_worker_that_slept_rings_once_and_goes_on_from_now(client: Client, session: Session):
     phone(session, client.account.id)
-    signals.look_away(session, client.account.id, begins(client, check_in_minutes=5), away=True, now=NOON)
+    signals.note_hidden(session, client.account.id, begins(client, check_in_minutes=5), hidden=True, now=NOON)
     assert takes(session, NOON + 12 * A_MINUTE) == []
     assert fates(session) == ["check_in: expired", "check_in: open"]
     assert delivering.next_due(session) == NOON + 15 * A_MINUTE
@@ -271,10 +271,10 @@ def test_a_worker_that_slept_rings_once_and_goes_on_from_now(client: Client, ses
 def test_who_came_back_meanwhile_is_not_called(client: Client, session: Session):
     phone(session, client.account.id)
     exposure = begins(client, check_in_minutes=5)
-    signals.look_away(session, client.account.id, exposure, away=True, now=NOON)
+    signals.note_hidden(session, client.account.id, exposure, hidden=True, now=NOON)
     sent(session, NOON + 5 * A_MINUTE, "later")
     assert fates(session) == ["check_in: waiting", "check_in: open"]
-    signals.look_away(session, client.account.id, exposure, away=False, now=NOON + 5 * A_MINUTE + A_SECOND)
+    signals.note_hidden(session, client.account.id, exposure, hidden=False, now=NOON + 5 * A_MINUTE + A_SECOND)
     assert takes(session, NOON + 6 * A_MINUTE) == []
     assert fates(session) == ["check_in: superseded"]
 

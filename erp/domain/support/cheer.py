@@ -25,9 +25,9 @@ from erp.storage.account import Account
 from erp.storage.exposure import Exposure
 from erp.storage.support import Cheer, Support
 
-LONGEST_CHEER = 200
-PAUSE_BETWEEN = timedelta(minutes=1)
-MOST = 20
+MAX_CHEER_LENGTH = 200
+CHEER_COOLDOWN = timedelta(minutes=1)
+MAX_CHEERS_PER_EXPOSURE = 20
 APOSTROPHES = str.maketrans(dict.fromkeys("‘’ʼ´`′", "'"))
 
 
@@ -85,7 +85,7 @@ def send(session: Session, support: Support, raw: Mapping[str, Any], now: dateti
     reassurance, one_a_minute and enough.
     """
     fields = Fields(raw)
-    text = " ".join(fields.text("text", LONGEST_CHEER, required=True).split())
+    text = " ".join(fields.text("text", MAX_CHEER_LENGTH, required=True).split())
     if text and not raw.get("anyway") and reads_like_reassurance(text):
         fields.wrong("text", "reassurance")
     fields.check()
@@ -123,10 +123,10 @@ def _latest_exposure(session: Session, client_id: uuid.UUID, now: datetime) -> E
 def _check_pace(session: Session, support: Support, latest: Exposure | None, now: datetime, fields: Fields) -> None:
     mine = (Cheer.supporter_id == support.supporter_id, Cheer.client_id == support.client_id)
     last = session.scalar(select(func.max(Cheer.sent_at)).where(*mine))
-    if last is not None and now - last < PAUSE_BETWEEN:
+    if last is not None and now - last < CHEER_COOLDOWN:
         fields.wrong("", "one_a_minute")
     same = Cheer.exposure_id == latest.id if latest else Cheer.sent_at > now - ONE_DAY
-    if (session.scalar(select(func.count()).where(*mine, same)) or 0) >= MOST:
+    if (session.scalar(select(func.count()).where(*mine, same)) or 0) >= MAX_CHEERS_PER_EXPOSURE:
         fields.wrong("", "enough")
     fields.check()
 

@@ -8,31 +8,31 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from erp.domain.dates import ONE_DAY
+from erp.domain.exposure.columns import Change
 from erp.domain.notification.facts import Facts, PracticeFacts, StartFacts, WeekFacts
 from erp.domain.notification.kinds import ENDS, RANKS, Contact, Kind
 from erp.domain.notification.outbox import Notice, add
 from erp.domain.practice.days import COUNTS_FROM_SECONDS, DayView
-from erp.domain.practice.record import Practice, pauses_of, practice_of, practices_of
+from erp.domain.practice.record import Practice, is_paused_on, practice_of, practices_of
 from erp.domain.support.relation import heard, hears
 from erp.storage.account import Account
 from erp.storage.exposure import Exposure
 from erp.storage.notification import Notification
 from erp.storage.support import Support
 
+# A start or an end that is older when it arrives is no news any more.
 FRESH_START = timedelta(minutes=5)
 FRESH_END = timedelta(minutes=30)
-
-
-# A streak is told once, however often the day it stands on goes on.
-MILESTONE_HOLDS = timedelta(days=2)
+# A milestone is told once, however often the day it stands on goes on.
+MILESTONE_COOLDOWN = timedelta(days=2)
 MILESTONES = (3, 7, 14, 30, 60, 100)
 WEEKLY_FROM_HOUR = 9
 
@@ -42,68 +42,102 @@ def is_milestone(streak: int) -> bool:
     return streak in MILESTONES or (streak > MILESTONES[-1] and streak % 50 == 0)
 
 
-def tell_of_practice(
-    session: Session,
-    account_id: uuid.UUID,
-    exposure_id: uuid.UUID,
-    after: Mapping[str, Any],
-    today: date,
-    now: datetime,
-) -> bool:
+def tell_of_practice(session: Session, account_id: uuid.UUID, change: Change, today: date, now: datetime) -> bool:
     """Add the pings for an exposure that was just started or finished; whether there were any.
 
-    `after` holds the exposure's columns. A finish that was taken back and made again is told again only where more can
-    be said of it now. News that come late, from a phone that was offline, are no news, but for one word about today;
-    and a pause holds pings back.
+    A finish that was taken back and made again is told again only where more can be said of it now. News that come
+    late, from a phone that was offline, are no news, but for one word about today; and a pause holds pings back.
     """
-    ended = after["finished_at"] is not None
-    late = now - (after["finished_at"] or after["started_at"]) > (FRESH_END if ended else FRESH_START)
-    if late and not (ended and after["local_date"] == today):
+    is_late, is_of_today = _is_late(change, now), change.after.local_date == today
+    ended = change.after.finished_at is not None
+    if is_late and not (ended and is_of_today):
         return False
+    listening = _listening(session, account_id, today)
+    if not listening:
+        return False
+    if is_late:
+        return _tell_late(session, listening, change.exposure_id, today, now)
+    if ended:
+        news = _news_of_end(session, account_id, change, listening, today, now)
+    else:
+        news = News((Kind.started,), StartFacts(listening[0][1].display_name))
+    pings = [
+        Notice(support.supporter_id, kind, news.facts, support_id=support.id, exposure_id=change.exposure_id)
+        for support, _client in listening
+        if (kind := news.greatest_for(support))
+    ]
+    return add(session, pings, now)
+
+
+def _is_late(change: Change, now: datetime) -> bool:
+    after = change.after
+    assert after.started_at
+    if after.finished_at is None:
+        return now - after.started_at > FRESH_START
+    return now - after.finished_at > FRESH_END
+
+
+def _listening(session: Session, account_id: uuid.UUID, today: date) -> list[tuple[Support, Account]]:
+    """The client's supporters who hear anything at all, each with the client; nobody does in a pause."""
     rows = session.execute(
         select(Support, Account)
         .join(Account, Account.id == Support.client_id)
         .where(Support.client_id == account_id, Support.ended_at.is_(None))
     ).all()
     listening = [(support, client) for support, client in rows if heard(support)]
-    if not listening or any(pause.first_day <= today <= pause.last_day for pause in pauses_of(session, account_id)):
-        return False
-    if late:
-        return _tell_late(session, listening, exposure_id, today, now)
-    told = _told_of_its_end(session, exposure_id) if ended else {}
+    return [] if listening and is_paused_on(session, account_id, today) else listening
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What can be said of an exposure: the kinds of ping that fit it, the greatest first, and the facts they name.
+
+    `ranks_heard`: how much each supporter was told of its end already. `congratulated`: who was told of this milestone.
+    """
+
+    kinds: tuple[Kind, ...]
+    facts: Facts
+    ranks_heard: Mapping[uuid.UUID | None, int] = field(default_factory=dict)
     congratulated: Collection[uuid.UUID | None] = ()
-    name = listening[0][1].display_name
-    facts: Facts = StartFacts(name)
-    happened: tuple[Kind, ...] = (Kind.started,)
-    if ended:
-        # Whose phone is further east than their days begins tomorrow's already.
-        day = after["local_date"]
-        practice = practice_of(session, account_id, max(today, day), day, day)
-        happened = _happened(practice, practice.between(day, day)[0], after["seconds"])
-        facts = PracticeFacts(name, after["seconds"], practice.totals().current)
-        if Kind.milestone in happened:
-            congratulated = _congratulated(session, [support.id for support, _client in listening], now)
-    pings = []
-    for support, _client in listening:
-        # One exposure is one ping at a time: the most that can be said of it, to who wants to hear that.
-        new = [kind for kind in happened if kind is not Kind.milestone or support.id not in congratulated]
+
+    def greatest_for(self, support: Support) -> Kind | None:
+        """The one ping that a supporter gets: the greatest that both sides agree on, if it says more than before."""
+        new = [kind for kind in self.kinds if kind is not Kind.milestone or support.id not in self.congratulated]
         kind = next((kind for kind in new if kind in heard(support)), None)
-        if kind and RANKS[kind] > told.get(support.id, -1):
-            pings.append(Notice(support.supporter_id, kind, facts, support_id=support.id, exposure_id=exposure_id))
-    return add(session, pings, now)
+        return kind if kind and RANKS[kind] > self.ranks_heard.get(support.id, -1) else None
 
 
-def _told_of_its_end(session: Session, exposure_id: uuid.UUID) -> dict[uuid.UUID | None, int]:
+def _news_of_end(
+    session: Session,
+    account_id: uuid.UUID,
+    change: Change,
+    listening: Sequence[tuple[Support, Account]],
+    today: date,
+    now: datetime,
+) -> News:
+    ranks_heard = _ranks_heard(session, change.exposure_id)
+    day, seconds = change.after.local_date, change.after.seconds
+    assert day
+    # Whose phone is further east than their days begins tomorrow's already.
+    practice = practice_of(session, account_id, max(today, day), day, day)
+    kinds = _happened(practice, practice.between(day, day)[0], seconds)
+    facts = PracticeFacts(listening[0][1].display_name, seconds, practice.totals().current)
+    supports = [support.id for support, _client in listening]
+    congratulated = _congratulated(session, supports, now) if Kind.milestone in kinds else ()
+    return News(kinds, facts, ranks_heard, congratulated)
+
+
+def _ranks_heard(session: Session, exposure_id: uuid.UUID) -> dict[uuid.UUID | None, int]:
     """How much each supporter was told of the end, by rank."""
-    told: dict[uuid.UUID | None, int] = {}
+    ranks: dict[uuid.UUID | None, int] = {}
     rows = session.execute(
         select(Notification.support_id, Notification.kind).where(
             Notification.exposure_id == exposure_id, Notification.kind.in_(ENDS), Notification.given_up.is_(None)
         )
     )
     for support_id, kind in rows:
-        told[support_id] = max(told.get(support_id, RANKS[Kind.finished]), RANKS[Kind(kind)])
-    return told
+        ranks[support_id] = max(ranks.get(support_id, RANKS[Kind.finished]), RANKS[Kind(kind)])
+    return ranks
 
 
 def _congratulated(session: Session, supports: Collection[uuid.UUID], now: datetime) -> Collection[uuid.UUID | None]:
@@ -112,7 +146,7 @@ def _congratulated(session: Session, supports: Collection[uuid.UUID], now: datet
         select(Notification.support_id).where(
             Notification.support_id.in_(supports),
             Notification.kind == Kind.milestone,
-            Notification.created_at > now - MILESTONE_HOLDS,
+            Notification.created_at > now - MILESTONE_COOLDOWN,
             Notification.given_up.is_(None),
         )
     ).all()
