@@ -13,7 +13,7 @@ from erp.settings import Settings
 from erp.storage.db import Sessions, box, open_engine
 from erp.web import edge, offline
 from erp.web.account import views as account
-from erp.web.edge import assets, formats
+from erp.web.edge import assets, formats, templates
 from erp.web.exposure import views as exposure
 from erp.web.ladder import views as ladder
 from erp.web.notification import views as notification
@@ -30,8 +30,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings.from_env()
     box.set_keys(settings.data_keys)
     app = Flask(__name__, root_path=str(ROOT), static_folder=None, template_folder="templates")
-    app.jinja_env.trim_blocks = True
-    app.jinja_env.lstrip_blocks = True
+    templates.install(app)
     app.extensions["rung.settings"] = settings
     app.extensions["rung.sessions"] = Sessions(open_engine(settings.database_url, settings.threads))
     jobs = Jobs(settings, app.extensions["rung.sessions"])
