@@ -3,18 +3,20 @@
 PY := .venv/bin/python
 BIN := .venv/bin
 
-.PHONY: help run demo test soak check format bench screenshots messages clean run-environment dev-environment
+.PHONY: help run demo test quick soak check format bench screenshots messages licences clean run-environment dev-environment
 
 help:
 	@echo "make run          start Rung on http://localhost:8000"
 	@echo "make demo         fill var/demo with a client, a coach and four months of history"
 	@echo "make test         every test: SQLite, PostgreSQL where it answers, real browsers"
+	@echo "make quick        in a minute: the rules and the pages, without browsers, other processes and PostgreSQL"
 	@echo "make soak         phones on a bad network, everything killed at random: MINUTES=10 or EXPOSURES=500, SEED=7"
 	@echo "make check        format, lint, types, the arrows between rooms, templates"
 	@echo "make format       let ruff and djlint put code and templates into shape"
 	@echo "make bench        what a page costs, as ratios to a bare Flask view"
 	@echo "make screenshots  take the README's screenshots again"
 	@echo "make messages     collect the texts for translators"
+	@echo "make licences     write docs/licences.md from what is installed"
 	@echo "make clean        remove .venv and caches; var/ stays"
 
 run-environment:
@@ -32,6 +34,9 @@ demo: run-environment
 test: dev-environment
 	@exec $(PY) tools/test.py
 
+quick: dev-environment
+	@exec $(PY) tools/test.py --quick
+
 soak: dev-environment
 	@exec $(PY) -m tests.faults.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(EXPOSURES),--exposures $(EXPOSURES)) \
 		$(if $(SEED),--seed $(SEED))
@@ -43,6 +48,7 @@ check: dev-environment
 	PYTHONPATH=. $(BIN)/lint-imports --no-logo
 	$(BIN)/djlint --check --quiet templates
 	$(BIN)/djlint --lint --quiet templates
+	@$(PY) tools/licences.py --check
 
 format: dev-environment
 	$(BIN)/ruff format .
@@ -59,6 +65,9 @@ messages: dev-environment
 	@mkdir -p translations
 	$(BIN)/pybabel extract --mapping-file=babel.cfg --project=Rung --sort-by-file --add-location=file \
 		--output-file=translations/messages.pot .
+
+licences: dev-environment
+	@exec $(PY) tools/licences.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results

@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from erp.domain.account import account as accounts
+from erp.domain.dates import utc_now
 from erp.domain.delivery import hand_out
-from erp.domain.exposure.event import NewEvent
+from erp.domain.exposure.event import EventKind, IncomingEvent, parse
 from erp.domain.ladder import ladder as ladders
 from erp.domain.notification import kinds
 from erp.domain.practice import plan as plans
@@ -98,17 +99,20 @@ class History:
         if self.dice.random() < 0.5:
             cheers.heart(cheer, at + timedelta(minutes=20))
 
-    def _events(self, step: Step, start: datetime, minutes: int, planned: int, progress: float) -> Iterator[NewEvent]:
+    def _events(
+        self, step: Step, start: datetime, minutes: int, planned: int, progress: float
+    ) -> Iterator[IncomingEvent]:
         exposure = uuid7()
 
-        def event(kind: str, at: float, value: int | None = None, **data: object) -> NewEvent:
+        def event(kind: EventKind, at: float, **data: object) -> IncomingEvent:
             moment = start + timedelta(minutes=at)
-            return NewEvent(uuid7(), exposure, kind, moment, value, data or None)
+            ids = {"id": str(uuid7()), "exposure": str(exposure)}
+            return parse({**ids, "kind": kind, "at": moment.isoformat(), **data})
 
         expected = self._near(step.first_suds * (1 - 0.55 * progress))
         predicted = self.dice.random() < 0.5
         yield event(
-            "started",
+            EventKind.started,
             0,
             step=str(step.id),
             expected_suds=expected,
@@ -122,14 +126,16 @@ class History:
         )
         peak = self._near(expected + 15)
         for at in range(5, minutes, 5):
-            yield event("checked_in", at, self._near(peak - (peak - expected * 0.5) * at / max(minutes, 1)))
+            yield event(
+                EventKind.checked_in, at, suds=self._near(peak - (peak - expected * 0.5) * at / max(minutes, 1))
+            )
         for _ in range(self.dice.randrange(4)):
-            yield event("resisted", self.dice.uniform(1, minutes))
+            yield event(EventKind.resisted, self.dice.uniform(1, minutes))
         if self.dice.random() < 0.2:
-            yield event("ritual", self.dice.uniform(1, minutes))
-        yield event("finished", minutes)
+            yield event(EventKind.ritual, self.dice.uniform(1, minutes))
+        yield event(EventKind.finished, minutes)
         yield event(
-            "noted",
+            EventKind.noted,
             minutes + 0.5,
             suds=self._near(expected * 0.5),
             outcome=self.dice.choice(("no", "no", "no", "partly")) if predicted else None,
@@ -228,7 +234,7 @@ def _climb(steps: list[list[Step]], number: int, now: datetime) -> None:
     for ladder in steps:
         step = next((each for each in ladder if each.mastered_at is None), None)
         if step is not None and step.runs >= 14 and step is not ladder[-1] and number < DAYS - 5:
-            ladders.mark(step, "mastered_at", True, now)
+            ladders.set_mastered(step, True, now)
 
 
 def main() -> int:
@@ -243,7 +249,7 @@ def main() -> int:
     box.set_keys(settings.data_keys)
     migrate(settings.database_url)
     with Sessions(open_engine(settings.database_url)).writing() as session:
-        fill(session, datetime.now(UTC))
+        fill(session, utc_now())
         session.commit()
     print(
         "\nThe demo is in var/demo. Start it:   RUNG_DATA=var/demo make run\n"

@@ -14,9 +14,8 @@ from erp.domain.notification.subscription import Subscription
 from erp.push import Message, Outcome, Push, Result
 from erp.settings import VapidKeys
 from tests.conftest import VAPID
-from tests.push.addresses import REFUSED
-from tests.push.conftest import CONTACT, MakePush
-from tests.push.service import (
+from tests.make.addresses import REFUSED
+from tests.make.push_service import (
     APPLE_BAD_TOKEN,
     APPLE_OTHER_KEY,
     APPLE_UNKNOWN_DEVICE,
@@ -37,6 +36,7 @@ from tests.push.service import (
     answers,
     busy,
 )
+from tests.push.conftest import CONTACT, MakePush
 
 STARTED = {"web_push": 8030, "notification": {"title": "Sam is practising", "navigate": "https://rung.example.org/"}}
 HELLO = Message(json.dumps(STARTED).encode(), ttl=600)

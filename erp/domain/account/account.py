@@ -27,7 +27,7 @@ from erp.domain.fields import Fields
 from erp.storage.account import Account, RecoveryCode
 from erp.storage.db import table_of
 from erp.storage.notification import Device
-from erp.storage.practice import Tally
+from erp.storage.practice import PracticeTotals
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 200
@@ -53,8 +53,8 @@ def zone_names() -> tuple[str, ...]:
 class Person:
     """Who is signed in: what every page needs of an account.
 
-    `phone_key` opens what their phones keep, so no log may show it. Quiet hours are minutes after midnight. `deaf`:
-    one of their devices stopped taking notifications, and they have not dealt with it yet.
+    `phone_key` opens what their phones keep, so no log may show it. Quiet hours are minutes after midnight.
+    `has_stopped_device`: the push service of one of their devices said that it is gone, and they did not act on it yet.
     """
 
     id: uuid.UUID
@@ -68,7 +68,7 @@ class Person:
     quiet_from: int
     quiet_until: int
     discreet: bool
-    deaf: bool
+    has_stopped_device: bool
 
 
 _account, _device = table_of(Account).c, table_of(Device).c
@@ -132,7 +132,7 @@ def sign_up(session: Session, raw: Mapping[str, Any], now: datetime) -> tuple[Ac
         session.flush()
     except IntegrityError:
         raise Conflict from None
-    session.add(Tally(account_id=account.id, first_day=local_day(now, zone)))
+    session.add(PracticeTotals(account_id=account.id, first_day=local_day(now, zone)))
     return account, new_codes(session, account)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,22 +85,13 @@ def register(
     elif device.account_id != account_id:
         device.account_id, device.name, device.created_at, device.worked_at = account_id, name[:LONGEST_NAME], now, None
     device.digest, device.locale, device.stopped_at = known, locale, None
-    device.subscription = {
-        "endpoint": subscription.endpoint,
-        "p256dh": _written(subscription.p256dh),
-        "auth": _written(subscription.auth),
-        "origin": origin,
-    }
+    device.subscription = subscription.stored(origin)
     try:
         session.flush()
     except IntegrityError:
         # Under another account in this very moment: the next open tells it again.
         raise Conflict from None
     return device
-
-
-def _written(key: bytes) -> str:
-    return urlsafe_b64encode(key).rstrip(b"=").decode()
 
 
 def rename(device: Device, raw: Mapping[str, Any]) -> None:

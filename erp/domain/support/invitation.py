@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from erp.domain.dates import ONE_DAY
 from erp.domain.errors import Conflict, NotFound
-from erp.domain.notification.kinds import PINGS, WANTED
+from erp.domain.notification.kinds import PINGS, WANTED, Contact
 from erp.storage.account import Account
 from erp.storage.support import Invitation, Support
 
-INVITATION_HOLDS = timedelta(days=7)
-OPEN_INVITATIONS = 10
-INVITATIONS_A_DAY = 30
+KEEP_INVITATION_OPEN_FOR = timedelta(days=7)
+MAX_OPEN_INVITATIONS = 10
+MAX_INVITATIONS_A_DAY = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ def invite(session: Session, account_id: uuid.UUID, now: datetime) -> Invitation
     """A new invitation of the client. Raises Conflict when too many are open already, or were made today."""
     client = session.get_one(Account, account_id, with_for_update={"key_share": True})
     recent = select(func.count()).where(Invitation.client_id == account_id, Invitation.created_at > now - ONE_DAY)
-    if (session.scalar(recent) or 0) >= INVITATIONS_A_DAY:
+    if (session.scalar(recent) or 0) >= MAX_INVITATIONS_A_DAY:
         raise Conflict
-    if len(open_invitations(session, account_id, now)) >= OPEN_INVITATIONS:
+    if len(open_invitations(session, account_id, now)) >= MAX_OPEN_INVITATIONS:
         raise Conflict
     token = secrets.token_urlsafe(16)
     row = Invitation(
@@ -50,7 +50,7 @@ def invite(session: Session, account_id: uuid.UUID, now: datetime) -> Invitation
         digest=_digest(token),
         token=token,
         created_at=now,
-        expires_at=now + INVITATION_HOLDS,
+        expires_at=now + KEEP_INVITATION_OPEN_FOR,
     )
     session.add(row)
     session.flush()
@@ -130,9 +130,9 @@ def accept(session: Session, token: str, account_id: uuid.UUID, now: datetime) -
 
 
 def _begin(support: Support) -> None:
-    """What holds for everybody new: the least is shown, every practice is told."""
+    """What holds for everybody new: the least is shown, and every kind of ping is allowed and asked for."""
     support.shares_titles = support.shares_suds = support.shares_notes = False
-    support.contact, support.told, support.wanted = "every", list(PINGS), list(WANTED)
+    support.contact, support.allowed_kinds, support.asked_kinds = Contact.every, list(PINGS), list(WANTED)
 
 
 def _invitation_view(row: Invitation, name: str, now: datetime) -> InvitationView:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from erp.domain.account import account as accounts
 from erp.domain.errors import Conflict, Invalid
 from erp.storage.account import Account, RecoveryCode
-from erp.storage.practice import Tally
+from erp.storage.practice import PracticeTotals
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 PASSWORD = "a long walk with the dog"
@@ -39,7 +39,7 @@ def test_signing_up_keeps_an_argon2id_hash_and_never_the_password(session: Sessi
 def test_the_first_day_is_the_date_of_signing_up_where_the_client_lives(session: Session):
     west, _ = sign_up(session, time_zone="America/New_York")
     east, _ = sign_up(session, email="east@example.org", time_zone="Pacific/Kiritimati")
-    first_days = {row.account_id: str(row.first_day) for row in session.scalars(select(Tally))}
+    first_days = {row.account_id: str(row.first_day) for row in session.scalars(select(PracticeTotals))}
     assert first_days == {west.id: "2026-11-22", east.id: "2026-11-23"}
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import func, make_url, select, text
 
 from erp.storage.backup import BackupError, backup, restore
 from erp.storage.db import Sessions, open_engine
-from erp.storage.exposure import Event
+from erp.storage.exposure import EventRow
 from erp.storage.migrating import migrate
 from tests.conftest import DATA_KEY, SECRET_KEY
 from tests.make.clients import Client
@@ -64,7 +64,7 @@ def copy(tmp_path: Path) -> Path:
 def events(url: str) -> int:
     engine = open_engine(url)
     with engine.connect() as connection:
-        count = connection.scalar(select(func.count()).select_from(Event))
+        count = connection.scalar(select(func.count()).select_from(EventRow))
     engine.dispose()
     assert count is not None
     return count

@@ -91,7 +91,7 @@ def test_by_default_a_coach_learns_that_there_was_practice_how_long_and_the_stre
         name="Noor",
         today=date(2026, 11, 18),
         now=None,
-        last=sharing.Glimpse(
+        last=sharing.SharedExposure(
             id=exposure,
             running=False,
             paused=False,

@@ -15,10 +15,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from erp.domain.notification import device as devices
+from erp.services import services_of
 from erp.storage.account import Account
 from erp.storage.db import Sessions
 from erp.storage.notification import Device, Notification
-from erp.web.notification.views import name_of
+from erp.web.notification.devices import name_of
 from tests.make.pages import HTMX, NOON, error_beside, is_page
 from tests.web.conftest import PASSWORD, Phone
 
@@ -29,14 +30,6 @@ ANDROID = "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
 def client(person: Callable[..., Phone]) -> Phone:
     """A person who lives where it is about noon."""
     return person("robin", NOON)
-
-
-@pytest.fixture
-def woken(app: Flask) -> list[datetime | None]:
-    """The moments for which the worker was woken; None is now."""
-    calls: list[datetime | None] = []
-    app.extensions["rung.wake"] = lambda at=None: calls.append(at)
-    return calls
 
 
 def text(raw: bytes) -> str:
@@ -89,7 +82,7 @@ def test_the_page_explains_and_asks_for_nothing_by_itself(client: Phone):
 
 
 def test_every_page_of_somebody_says_which_key_the_server_has(app: Flask, client: Phone, nobody: Phone):
-    key = app.extensions["rung.settings"].vapid.application_server_key
+    key = services_of(app).settings.vapid.application_server_key
     assert f'data-push="{key}"' in client.get("/today").text
     assert "data-push" not in nobody.get("/").text
 
