@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, delete, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Row, Select, case, delete, exists, func, insert, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from erp.domain.dates import local_day
@@ -34,11 +34,11 @@ from erp.domain.notification.kinds import (
 )
 from erp.domain.notification.quiet import quiet_ends
 from erp.domain.notification.subscription import Subscription
+from erp.domain.practice.record import paused_among
 from erp.domain.support.relation import hears
 from erp.storage.account import Account
 from erp.storage.exposure import Exposure
 from erp.storage.notification import Delivery, Device, Notification
-from erp.storage.practice import Pause
 from erp.storage.support import Invitation, Support
 
 # How many people are looked at in one round of handing out.
@@ -181,12 +181,7 @@ def _case(
 
 def _paused(session: Session, rows: Iterable[Row[Any]], now: datetime) -> set[uuid.UUID]:
     """Which of the clients in the rows have a pause today, where they live."""
-    zones = {row.Support.client_id: row.time_zone for row in rows if row.Support}
-    covered = [
-        and_(Pause.account_id == client, Pause.first_day <= day, Pause.last_day >= day)
-        for client, day in ((client, local_day(now, zone)) for client, zone in zones.items())
-    ]
-    return set(session.scalars(select(Pause.account_id).where(or_(*covered)))) if covered else set()
+    return paused_among(session, {row.Support.client_id: local_day(now, row.time_zone) for row in rows if row.Support})
 
 
 def _devices(session: Session, accounts: Iterable[uuid.UUID]) -> Mapping[uuid.UUID, Sequence[uuid.UUID]]:

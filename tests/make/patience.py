@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-PATIENCE = 60.0  # seconds
+PATIENCE = 120.0  # seconds
 MILLISECONDS = PATIENCE * 1_000  # the same for Playwright
 
 
