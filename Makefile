@@ -12,7 +12,7 @@ help:
 	@echo "make quick        in a minute: the rules and the pages, without browsers, other processes and PostgreSQL"
 	@echo "make soak         phones on a bad network, everything killed at random: MINUTES=10 or EXPOSURES=500, SEED=7"
 	@echo "make check        format, lint, types, the arrows between rooms, templates"
-	@echo "make format       let ruff put the code into shape"
+	@echo "make format       let ruff and djlint put code and templates into shape"
 	@echo "make bench        what a page costs, as ratios to a bare Flask view"
 	@echo "make screenshots  take the README's screenshots again"
 	@echo "make messages     collect the texts for translators"
@@ -46,12 +46,14 @@ check: dev-environment
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports --no-logo
+	$(BIN)/djlint --check --quiet templates
 	$(BIN)/djlint --lint --quiet templates
 	@$(PY) tools/licences.py --check
 
 format: dev-environment
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/djlint --reformat --quiet templates
 
 bench: dev-environment
 	@exec $(PY) -m bench

@@ -14,7 +14,7 @@ from erp.services import Clock, Services, provide
 from erp.settings import Settings
 from erp.storage.db import Sessions, box, open_engine
 from erp.web import areas, edge
-from erp.web.edge import assets, formats
+from erp.web.edge import assets, formats, templates
 from erp.web.shell.views import BUNDLE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,8 +28,7 @@ def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Flas
     settings = settings or Settings.from_env()
     box.set_keys(settings.data_keys)
     app = Flask(__name__, root_path=str(ROOT), static_folder=None, template_folder="templates")
-    app.jinja_env.trim_blocks = True
-    app.jinja_env.lstrip_blocks = True
+    templates.install(app)
     sessions = Sessions(open_engine(settings.database_url, settings.threads))
     jobs = Jobs(settings, sessions, clock)
     languages = formats.install(app)

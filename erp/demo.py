@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
-from erp.domain.account import account as accounts
+from erp.domain.account import signing
 from erp.domain.dates import utc_now
 from erp.domain.delivery import hand_out
 from erp.domain.exposure.event import EventKind, IncomingEvent, parse
@@ -105,9 +105,8 @@ class History:
         exposure = uuid7()
 
         def event(kind: EventKind, at: float, **data: object) -> IncomingEvent:
-            moment = start + timedelta(minutes=at)
-            ids = {"id": str(uuid7()), "exposure": str(exposure)}
-            return parse({**ids, "kind": kind, "at": moment.isoformat(), **data})
+            moment = (start + timedelta(minutes=at)).isoformat()
+            return parse({"id": uuid7(), "exposure": exposure, "kind": kind, "at": moment, **data})
 
         expected = self._near(step.first_suds * (1 - 0.55 * progress))
         predicted = self.dice.random() < 0.5
@@ -125,10 +124,9 @@ class History:
             zone=ZONE,
         )
         peak = self._near(expected + 15)
+        falls = (peak - expected * 0.5) / max(minutes, 1)
         for at in range(5, minutes, 5):
-            yield event(
-                EventKind.checked_in, at, suds=self._near(peak - (peak - expected * 0.5) * at / max(minutes, 1))
-            )
+            yield event(EventKind.checked_in, at, suds=self._near(peak - falls * at))
         for _ in range(self.dice.randrange(4)):
             yield event(EventKind.resisted, self.dice.uniform(1, minutes))
         if self.dice.random() < 0.2:
@@ -153,7 +151,7 @@ def fill(session: Session, now: datetime) -> None:
     today = now.astimezone(zone).date()
     first = today - timedelta(days=DAYS)
     morning = datetime.combine(first, time(9), zone).astimezone(UTC)
-    account, _codes = accounts.sign_up(
+    account, _codes = signing.sign_up(
         session, {"email": EMAIL, "password": PASSWORD, "display_name": "Robin", "time_zone": ZONE}, morning
     )
     session.flush()
@@ -176,7 +174,7 @@ def fill(session: Session, now: datetime) -> None:
 def _coach(session: Session, account: Account, now: datetime) -> Support:
     """A friend accepts the client's invitation, and is shown the titles of the steps."""
     person = {"email": COACH_EMAIL, "password": PASSWORD, "display_name": "Sam", "time_zone": ZONE}
-    coach, _codes = accounts.sign_up(session, person, now)
+    coach, _codes = signing.sign_up(session, person, now)
     support = invitations.accept(session, invitations.invite(session, account.id, now).token, coach.id, now)
     relations.share(support, {"titles": "1", "contact": "every", "told": kinds.PINGS})
     return support

@@ -21,7 +21,7 @@ class Worker(Protocol):
     def wake(self, at: datetime | None = None) -> None:
         """Have what is due delivered: now, or at a moment (UTC)."""
 
-    def seen(self) -> bool:
+    def swept_lately(self) -> bool:
         """Whether a worker is at work."""
 
 

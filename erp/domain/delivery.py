@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, delete, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Row, Select, case, delete, exists, func, insert, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from erp.domain.dates import local_day
@@ -21,14 +21,24 @@ from erp.domain.exposure.reading import events_of
 from erp.domain.exposure.signals import renew_signal
 from erp.domain.notification.facts import Facts
 from erp.domain.notification.judging import Case, Drop, Place, Wait, judge, place_of, stands_for
-from erp.domain.notification.kinds import KINDS, RANKS, SIGNALS, DeliveryState, Kind, Outcome, Reason, terms_of
+from erp.domain.notification.kinds import (
+    KINDS,
+    RANKS,
+    SIGNALS,
+    DeliveryState,
+    Kind,
+    Outcome,
+    Permission,
+    Reason,
+    terms_of,
+)
 from erp.domain.notification.quiet import quiet_ends
 from erp.domain.notification.subscription import Subscription
+from erp.domain.practice.record import paused_among
 from erp.domain.support.relation import hears
 from erp.storage.account import Account
 from erp.storage.exposure import Exposure
 from erp.storage.notification import Delivery, Device, Notification
-from erp.storage.practice import Pause
 from erp.storage.support import Invitation, Support
 
 # How many people are looked at in one round of handing out.
@@ -111,7 +121,7 @@ def hand_out(session: Session, now: datetime, dropped: list[Dropped] | None = No
         if notification.kind in SIGNALS and notification.exposure_id:
             rung[notification.exposure_id] = max(now, notification.due_at)
     session.flush()
-    # Only now that all of them are settled: the next signal takes away what is not.
+    # The next signals come after all rows are settled: renew_signal takes away what is not.
     for exposure_id, after in rung.items():
         _signal_again(session, exposure_id, after)
     if deliveries:
@@ -123,7 +133,7 @@ def _due(now: datetime) -> Select[*tuple[Any, ...]]:
     """The notifications that are due, each with what decides about it; what stands for others comes before them."""
     client = aliased(Account)
     due = Notification.settled_at.is_(None), Notification.due_at <= now
-    # By people: what is due for one of them together is weighed together.
+    # Rows are taken by people: what is due for one of them together is weighed together.
     people = select(Notification.account_id).where(*due).group_by(Notification.account_id)
     longest_due = people.order_by(func.min(Notification.due_at)).limit(PEOPLE_AT_ONCE)
     return (
@@ -133,7 +143,7 @@ def _due(now: datetime) -> Select[*tuple[Any, ...]]:
         .outerjoin(client, client.id == Support.client_id)
         .outerjoin(Exposure, Exposure.id == Notification.exposure_id)
         .where(*due, Notification.account_id.in_(longest_due))
-        # The greatest and then the freshest takes the place of the others; what is over by itself is the least fresh.
+        # `stands_for` needs the greatest and then the freshest first; Kind.earlier is the least fresh of its rank.
         .order_by(
             _rank(Notification.kind).desc(),
             Notification.kind == Kind.earlier,
@@ -154,13 +164,14 @@ def _case(
     """What decides about one notification now, out of a row of `_due` or `_to_send`."""
     notification, account, support, exposure = row.Notification, row.Account, row.Support, row.Exposure
     terms = terms_of(notification.kind)
+    needs_both = support is not None and terms is not None and terms.permission is Permission.both_sides
     return Case(
         terms=terms,
         expires_at=notification.expires_at,
         hidden=exposure is not None and exposure.hidden_since is not None,
         running=exposure is not None and exposure.due_at is not None,
         ended=notification.support_id is not None and (support is None or support.ended_at is not None),
-        agreed=support is not None and terms is not None and hears(support, Kind(notification.kind)),
+        agreed=needs_both and hears(support, Kind(notification.kind)),
         paused=support is not None and support.client_id in paused,
         superseded=superseded,
         quiet_until=quiet_ends(now, account.time_zone, account.quiet_from, account.quiet_until),
@@ -170,12 +181,7 @@ def _case(
 
 def _paused(session: Session, rows: Iterable[Row[Any]], now: datetime) -> set[uuid.UUID]:
     """Which of the clients in the rows have a pause today, where they live."""
-    zones = {row.Support.client_id: row.time_zone for row in rows if row.Support}
-    covered = [
-        and_(Pause.account_id == client, Pause.first_day <= day, Pause.last_day >= day)
-        for client, day in ((client, local_day(now, zone)) for client, zone in zones.items())
-    ]
-    return set(session.scalars(select(Pause.account_id).where(or_(*covered)))) if covered else set()
+    return paused_among(session, {row.Support.client_id: local_day(now, row.time_zone) for row in rows if row.Support})
 
 
 def _devices(session: Session, accounts: Iterable[uuid.UUID]) -> Mapping[uuid.UUID, Sequence[uuid.UUID]]:
@@ -276,7 +282,7 @@ def _claimed(row: Row[Any]) -> Claimed:
         subscription=Subscription.read(device.subscription),
         origin=device.subscription.get("origin", ""),
         locale=device.locale,
-        # Whoever of the two is careful is right: the client's name would stand on the other's phone.
+        # Discretion of either side is enough: the client's name would stand on the supporter's phone.
         discreet=row.Account.discreet or bool(row.client_discreet),
         created_at=notification.created_at,
         expires_at=notification.expires_at,

@@ -28,9 +28,11 @@ from erp.storage.db import Sessions
 # What each thread of the worker takes at once is sent over sixteen connections: even with every service at its time-out
 # of ten seconds it is done within the lease.
 SENDERS = WORKERS * 16
-EARLY = timedelta(seconds=2)
-BEAT = "rung-worker-seen"
-SEEN_WITHIN = timedelta(seconds=150)
+# An alarm may ring so much before its moment: one that is this close is no longer counted on.
+ALARM_TOLERANCE = timedelta(seconds=2)
+# The queue keeps under this key when a worker swept last; it does so each minute.
+LAST_SWEEP = "rung-worker-seen"
+SWEPT_WITHIN = timedelta(seconds=150)
 
 log = logging.getLogger("rung.delivery")
 
@@ -60,24 +62,24 @@ class Jobs:
             self._log(logging.ERROR, error=type(error).__name__, at="wake")
 
     def _wake_at(self, at: datetime) -> None:
-        # The round that an earlier alarm wakes sets the next. One that is about to ring may do so a moment too early.
+        """Set an alarm, unless an earlier one is set: the round that it wakes sets the next."""
         now = self.clock()
         with self._alarm_lock:
-            self._alarms = {alarm for alarm in self._alarms if alarm > now + EARLY}
+            self._alarms = {alarm for alarm in self._alarms if alarm > now + ALARM_TOLERANCE}
             if any(alarm <= at for alarm in self._alarms):
                 return
             self._alarms.add(at)
-        # Aware, or huey would take it for a local time.
+        # `eta` keeps its zone: huey would take a naive time for a local one.
         self.deliver.schedule(eta=max(at, now))
 
-    def seen(self) -> bool:
+    def swept_lately(self) -> bool:
         """Whether a worker swept within the last minutes."""
-        seen = self.queue.get(BEAT, peek=True)
-        return seen is not None and self.clock() - seen < SEEN_WITHIN
+        swept = self.queue.get(LAST_SWEEP, peek=True)
+        return swept is not None and self.clock() - swept < SWEPT_WITHIN
 
     def sweep_now(self) -> None:
         """Leave a sign of life, and deliver what no nudge told of."""
-        self.queue.put(BEAT, self.clock())
+        self.queue.put(LAST_SWEEP, self.clock())
         self.deliver_now()
 
     def deliver_now(self) -> None:
@@ -101,7 +103,7 @@ class Jobs:
             session.commit()
         for one in dropped:
             self._log(kind=one.kind, result="given up", reason=one.reason)
-        # Set before anything is sent: should this process die now, the lease's end wakes whoever lives.
+        # The alarm is set before anything is sent: should this process die now, the lease's end wakes whoever lives.
         if due is not None:
             self._wake_at(due)
         if claimed:
@@ -135,9 +137,9 @@ class Jobs:
     def tell_weeks_now(self) -> None:
         """Add the weekly summaries whose morning has come."""
         with self.sessions.writing() as session:
-            told = tell_of_weeks(session, self.clock())
+            added = tell_of_weeks(session, self.clock())
             session.commit()
-        if told:
+        if added:
             self.deliver_now()
 
     def tidy_now(self) -> None:

@@ -148,7 +148,7 @@ class Push:
         keys = WebPushKeys.model_construct(
             auth=base64url.encode(subscription.auth), p256dh=base64url.encode(subscription.p256dh)
         )
-        # Not validated: pydantic would write the endpoint anew, and refuse some that are allowed.
+        # `model_construct` validates nothing: pydantic would write the endpoint anew, and refuse some that are allowed.
         target = WebPushSubscription.model_construct(endpoint=subscription.endpoint, keys=keys)
         # Options given to the shared object would stick to it and reach the messages of other threads.
         made = self._webpush.get(message.padded(), target)

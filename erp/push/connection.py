@@ -58,7 +58,7 @@ class Connection:
         """
         self.clean = False
         self._network.deadline = time.monotonic() + timeout
-        # A name may have several addresses, of which the first is dead.
+        # `connect` gets a quarter of the time: a name may have several addresses, of which the first is dead.
         limits = httpx.Timeout(timeout, connect=timeout / 4)
         with self._client.stream("POST", endpoint, content=body, headers=headers, timeout=limits) as response:
             begun = self._read(response)
@@ -66,7 +66,7 @@ class Connection:
         return Answer(response.status_code, said, response.headers.get("retry-after"))
 
     def _read(self, response: httpx.Response) -> bytes:
-        # The status is what counts; what goes wrong after it is the service's own affair.
+        # Errors end the reading without a word: the status is what counts, and it is there already.
         begun = b""
         try:
             for chunk in response.iter_raw():

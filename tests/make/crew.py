@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from erp.domain.account import account as accounts
+from erp.domain.account import signing
 from erp.domain.exposure import event as exposure_events
 from erp.domain.ladder import ladder as ladders
 from erp.domain.notification.device import register
@@ -103,7 +103,7 @@ class Crew:
 def an_account(session: Session, name: str, zone: str) -> Account:
     """A person who has signed up."""
     raw = {"email": f"{name}@example.org", "password": "a long walk with the dog", "display_name": name.capitalize()}
-    account, _codes = accounts.sign_up(session, raw | {"time_zone": zone}, datetime.now(UTC))
+    account, _codes = signing.sign_up(session, raw | {"time_zone": zone}, datetime.now(UTC))
     return account
 
 

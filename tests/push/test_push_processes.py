@@ -88,7 +88,7 @@ def test_a_worker_process_is_woken_by_the_web_process_and_tells_that_it_lives(
 ):
     phone = push_service.subscribe()
     crew.coach("sam", phone)
-    assert not woken.seen()
+    assert not woken.swept_lately()
     process = worker()
     until(woken.seen)
     for number in range(3):

@@ -13,7 +13,8 @@ from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy.orm import Session
 
 from erp import create_app
-from erp.domain.account import account as accounts
+from erp.domain.account import password as passwords
+from erp.domain.account import signing
 from erp.services import provide, services_of
 from erp.settings import Settings
 from erp.storage.db import Sessions
@@ -68,7 +69,7 @@ def templates() -> CompiledTemplates:
 def cheap_passwords() -> Iterator[None]:
     """Passwords are hashed as ever, but for next to nothing; tests/unit/account looks at the price of the real ones."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(accounts, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield
 
 
@@ -158,7 +159,7 @@ def person(phone: Callable[[], Phone], sessions: Sessions, clock: Clock) -> Call
         email = f"{name}@example.org"
         raw = {"email": email, "password": PASSWORD, "display_name": name.capitalize(), "time_zone": time_zone}
         with sessions.writing() as session:
-            account, _codes = accounts.sign_up(session, raw, clock())
+            account, _codes = signing.sign_up(session, raw, clock())
             session.commit()
             account_id = str(account.id)
         made = phone()

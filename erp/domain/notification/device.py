@@ -19,7 +19,7 @@ from erp.storage.account import Account
 from erp.storage.notification import Device
 
 LONGEST_NAME = 80
-MOST = 20
+MAX_DEVICES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def register(
         else:
             session.delete(before)
     if device is None:
-        if len(devices_of(session, account_id)) >= MOST:
+        if len(devices_of(session, account_id)) >= MAX_DEVICES:
             raise Conflict
         device = Device(id=uuid.uuid4(), account_id=account_id, name=name[:LONGEST_NAME], created_at=now)
         session.add(device)
@@ -102,7 +102,7 @@ def rename(device: Device, raw: Mapping[str, Any]) -> None:
     device.name = name
 
 
-def change_manners(account: Account, raw: Mapping[str, Any]) -> None:
+def change_notification_settings(account: Account, raw: Mapping[str, Any]) -> None:
     """Take quiet_from and quiet_until (times like 21:00, on the person's wall) and discreet. Raises Invalid."""
     fields = Fields(raw)
     quiet_from, quiet_until = fields.time_of_day("quiet_from"), fields.time_of_day("quiet_until")

@@ -228,9 +228,13 @@ KINDS: Mapping[Kind, Terms] = {
 }
 
 
+# Rows keep a kind as plain text.
+_BY_WORD: Mapping[str, Terms] = {kind.value: terms for kind, terms in KINDS.items()}
+
+
 def terms_of(kind: str) -> Terms | None:
     """The row of a kind; None for one that this version does not know, because a newer one wrote it."""
-    return KINDS[Kind(kind)] if kind in KINDS else None
+    return _BY_WORD.get(kind)
 
 
 # Which the client may switch off for a supporter, and which the supporter may.

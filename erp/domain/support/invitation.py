@@ -7,6 +7,7 @@ import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -22,15 +23,24 @@ MAX_OPEN_INVITATIONS = 10
 MAX_INVITATIONS_A_DAY = 30
 
 
+class InvitationState(StrEnum):
+    """What became of an invitation."""
+
+    open = "open"
+    used = "used"
+    expired = "expired"
+    withdrawn = "withdrawn"
+
+
 @dataclass(frozen=True, slots=True)
 class InvitationView:
-    """An invitation for a page. `state`: open, used, expired or withdrawn; `client` is the name of who invites."""
+    """An invitation for a page; `client` is the name of who invites."""
 
     id: uuid.UUID
     client_id: uuid.UUID
     client: str
     token: str
-    state: str
+    state: InvitationState
     expires_at: datetime
     accepted_by: uuid.UUID | None
 
@@ -114,7 +124,7 @@ def accept(session: Session, token: str, account_id: uuid.UUID, now: datetime) -
     support = session.scalars(pair.with_for_update()).first()
     if row.accepted_by == account_id and support is not None and support.ended_at is None:
         return support
-    if _state(row, now) != "open" or row.client_id == account_id:
+    if _state(row, now) != InvitationState.open or row.client_id == account_id:
         raise Conflict
     # The link has done its work: who opens it again is found by its digest.
     row.accepted_at, row.accepted_by, row.token = now, account_id, ""
@@ -139,12 +149,12 @@ def _invitation_view(row: Invitation, name: str, now: datetime) -> InvitationVie
     return InvitationView(row.id, row.client_id, name, row.token, _state(row, now), row.expires_at, row.accepted_by)
 
 
-def _state(row: Invitation, now: datetime) -> str:
+def _state(row: Invitation, now: datetime) -> InvitationState:
     if row.accepted_at is not None:
-        return "used"
+        return InvitationState.used
     if row.withdrawn_at is not None:
-        return "withdrawn"
-    return "open" if now < row.expires_at else "expired"
+        return InvitationState.withdrawn
+    return InvitationState.open if now < row.expires_at else InvitationState.expired
 
 
 def _digest(token: str) -> bytes:

@@ -21,7 +21,7 @@ from erp.domain.notification.facts import Facts, PracticeFacts, StartFacts, Week
 from erp.domain.notification.kinds import ENDS, RANKS, Contact, Kind
 from erp.domain.notification.outbox import Notice, add
 from erp.domain.practice.days import COUNTS_FROM_SECONDS, DayView
-from erp.domain.practice.record import Practice, is_paused_on, practice_of, practices_of
+from erp.domain.practice.record import Practice, paused_among, practice_of, practices_of
 from erp.domain.support.relation import heard, hears
 from erp.storage.account import Account
 from erp.storage.exposure import Exposure
@@ -85,7 +85,7 @@ def _listening(session: Session, account_id: uuid.UUID, today: date) -> list[tup
         .where(Support.client_id == account_id, Support.ended_at.is_(None))
     ).all()
     listening = [(support, client) for support, client in rows if heard(support)]
-    return [] if listening and is_paused_on(session, account_id, today) else listening
+    return [] if listening and paused_among(session, {account_id: today}) else listening
 
 
 @dataclass(frozen=True, slots=True)

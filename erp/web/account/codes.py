@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Response, abort, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from erp.domain.account import account as accounts
+from erp.domain.account import password as passwords
+from erp.domain.account import recovery
 from erp.domain.errors import Invalid
 from erp.web.account import blueprint
 from erp.web.account.pages import my_account, show_codes, shown_codes
@@ -22,7 +23,7 @@ def codes() -> ResponseReturnValue:
 
 
 def _codes_page(error: Invalid | None = None) -> ResponseReturnValue:
-    page, left = "account/codes.html", accounts.codes_left(db(), me().id)
+    page, left = "account/codes.html", recovery.codes_left(db(), me().id)
     return form_page(page, page, error, sent=None, codes=shown_codes(), left=left)
 
 
@@ -32,10 +33,10 @@ def codes_new() -> ResponseReturnValue:
     """Make a new set of recovery codes; the old ones stop working."""
     account = my_account()
     try:
-        accounts.check_current(account, request.form)
+        passwords.check_current(account, request.form)
     except Invalid as error:
         return _codes_page(error)
-    show_codes(accounts.new_codes(db(), account))
+    show_codes(recovery.new_codes(db(), account))
     db().commit()
     return see_other(url_for("account.codes"))
 

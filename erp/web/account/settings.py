@@ -7,6 +7,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from erp.domain.account import account as accounts
+from erp.domain.account import password as passwords
+from erp.domain.account import recovery
 from erp.domain.errors import Invalid
 from erp.web.account import blueprint
 from erp.web.account.pages import my_account, sign_out_here, this_device, zones
@@ -35,7 +37,7 @@ def _account_page(fragment: str, error: Invalid | None = None, *, sent: str | No
         form={name: getattr(me(), name) for name in DETAILS},
         zones=zones(),
         # The fragments do not show it.
-        left=None if error and by_htmx() else accounts.codes_left(db(), me().id),
+        left=None if error and by_htmx() else recovery.codes_left(db(), me().id),
         notice=_("Saved.") if says(SAVED) else None,
     )
 
@@ -68,7 +70,7 @@ def password() -> ResponseReturnValue:
     """Set a new password; stay signed in here, sign out everywhere else."""
     account = my_account()
     try:
-        accounts.change_password(db(), account, request.form, here=this_device())
+        passwords.change_password(db(), account, request.form, here=this_device())
     except Invalid as error:
         return _account_page("account/_password_form.html", error, sent=None)
     db().commit()

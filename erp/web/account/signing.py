@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
-from erp.domain.account import account as accounts
+from erp.domain.account import recovery, signing
 from erp.domain.errors import Conflict, Invalid, Problem
 from erp.services import services
 from erp.storage.account import Account
@@ -20,7 +20,7 @@ from erp.web.edge.signin import enter, public, safe_next
 def _known(email: str, password: str) -> Account | None:
     # Checking a password takes its time on purpose; a reading session holds nobody up meanwhile.
     with services().sessions.reading() as reading:
-        return accounts.sign_in(reading, email, password)
+        return signing.sign_in(reading, email, password)
 
 
 @blueprint.get("/sign-up")
@@ -37,7 +37,7 @@ def sign_up() -> ResponseReturnValue:
 def make_account() -> ResponseReturnValue:
     """Make an account, sign in on this phone, and go to its recovery codes."""
     try:
-        account, codes = accounts.sign_up(db(), request.form, now())
+        account, codes = signing.sign_up(db(), request.form, now())
     except Invalid as error:
         return _sign_up_page(error)
     except Conflict:
@@ -98,7 +98,7 @@ def recover() -> ResponseReturnValue:
 def check_code() -> ResponseReturnValue:
     """Set a new password with a recovery code."""
     try:
-        account = accounts.recover(db(), request.form, now())
+        account = recovery.recover(db(), request.form, now())
     except Invalid as error:
         return _recover_page(error)
     db().commit()

@@ -18,7 +18,7 @@ from erp.web.edge.notices import SAVED, says
 from erp.web.edge.request import db, me, today
 from erp.web.notification import blueprint
 
-SETTINGS_FORM = "notification/_manners_form.html"
+SETTINGS_FORM = "notification/_notification_settings_form.html"
 
 
 @blueprint.app_template_global()

@@ -25,7 +25,7 @@ def save_settings() -> ResponseReturnValue:
     """Take quiet hours and discretion."""
     account = account_of(db(), me().id)
     try:
-        devices.change_manners(account, request.form)
+        devices.change_notification_settings(account, request.form)
     except Invalid as error:
         return notifications_page(error)
     db().commit()

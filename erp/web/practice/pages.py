@@ -33,7 +33,7 @@ def day_mark(day: DayView) -> str:
 
 @lru_cache(maxsize=4096)
 def _drawn(day: date, state: str, share: float, is_today: bool, _locale: str) -> str:
-    draw = get_template_attribute("macros.html", "day_mark")
+    draw = get_template_attribute("macros/day.html", "day_mark")
     return draw({"date": day, "state": state, "share": share, "today": is_today})
 
 

@@ -139,6 +139,6 @@ def ready() -> Response:
     """Say whether the database answers with the tables that this code knows, and whether a worker is at work."""
     if not is_current(services().sessions.engine):
         return Response("database\n", 503, mimetype="text/plain")
-    if not services().worker.seen():
+    if not services().worker.swept_lately():
         return Response("worker\n", 503, mimetype="text/plain")
     return Response("ok\n", mimetype="text/plain")

@@ -91,7 +91,7 @@ def _invitation_page(token: str) -> ResponseReturnValue:
         found = invitations.invitation_behind(db(), token, now())
     except NotFound:
         return render_template("support/invitation.html", state="missing", invitation=None, own=False), 404
-    state, support, own = found.state, None, False
+    state, support, own = str(found.state), None, False
     if current_user.is_authenticated:
         own = found.client_id == me().id
         support = relations.support_between(db(), found.client_id, me().id)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from erp.domain.support import invitation as invitations
-from erp.domain.support.sharing import Glimpse
+from erp.domain.support.sharing import SharedExposure
 from erp.storage.db import Sessions
 from erp.storage.support import Support
 from erp.web.support.pages import going_on
@@ -114,9 +114,9 @@ def test_a_running_practice_is_told_in_minutes(
     client: Phone, paused: bool, seconds: int, planned: int, said: str, app: object
 ):
     begun = datetime.now(UTC)
-    glimpse = Glimpse(uuid.uuid4(), True, paused, begun, begun.date(), seconds, planned, None, None, None)
+    shared = SharedExposure(uuid.uuid4(), True, paused, begun, begun.date(), seconds, planned, None, None, None)
     with app.test_request_context():  # type: ignore[attr-defined]
-        assert going_on(glimpse) == said
+        assert going_on(shared) == said
 
 
 def test_practice_days_ago_is_told_by_the_day(client: Phone, coach: Phone, sessions: Sessions):
