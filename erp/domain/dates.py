@@ -1,4 +1,4 @@
-"""The moment it is, dates on the client's wall, the week, and times of day."""
+"""The moment it is, dates on the client's wall, the week, minutes and times of day."""
 
 from __future__ import annotations
 
@@ -28,6 +28,16 @@ def week_of(day: date) -> tuple[date, date]:
 def monday_of(day: date) -> date:
     """The first day of the week of a day."""
     return day - day.weekday() * ONE_DAY
+
+
+def minutes_done(seconds: float) -> int:
+    """How many minutes of practice are told: whole ones, so that none is told before it is over."""
+    return int(seconds // 60)
+
+
+def minutes_left(seconds: float) -> int:
+    """How many minutes are still to go: a minute that has begun counts whole. Not above 0 when none are."""
+    return -int(-seconds // 60)
 
 
 def minutes_after_midnight(hour: int, minute: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from erp.domain.dates import minutes_done
 from erp.domain.notification.facts import CheerFacts, Facts, PracticeFacts, StartFacts, WeekFacts
 from erp.domain.notification.kinds import Kind
 from erp.domain.support.cheer import PHRASES
@@ -23,7 +24,9 @@ class OfAClient(Words[F]):
 
     def minutes(self, seconds: int) -> str:
         """How long that is."""
-        return self.ngettext("%(num)s minute", "%(num)s minutes", seconds // 60) % {"num": seconds // 60}
+        return self.ngettext("%(num)s minute", "%(num)s minutes", minutes_done(seconds)) % {
+            "num": minutes_done(seconds)
+        }
 
 
 class OfAPractice(OfAClient[F]):

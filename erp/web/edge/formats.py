@@ -20,6 +20,7 @@ from markupsafe import Markup
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
+from erp.domain.dates import minutes_done
 from erp.services import services
 
 DEFAULT_LOCALE = "en_GB"
@@ -106,7 +107,7 @@ def minutes(seconds: float) -> str:
     """Seconds as whole minutes: "12 min"; under one minute as seconds."""
     if 0 < seconds < 60:
         return _("%(num)s sec", num=number(int(seconds)))
-    return _("%(num)s min", num=number(int(seconds // 60)))
+    return _("%(num)s min", num=number(minutes_done(seconds)))
 
 
 def hours(seconds: float) -> str:

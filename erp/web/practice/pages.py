@@ -10,7 +10,7 @@ from flask import get_template_attribute, render_template
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from erp.domain.dates import ONE_DAY, local_day, week_of
+from erp.domain.dates import ONE_DAY, local_day, minutes_done, minutes_left, week_of
 from erp.domain.exposure.reading import running_of
 from erp.domain.ladder.ladder import has_ladder, next_step
 from erp.domain.practice.days import DayView
@@ -77,9 +77,9 @@ def _headline(day: DayView) -> str:
     if day.state == "rest" and day.goal_seconds:
         return _("A rest day")
     if day.goal_seconds is not None:
-        left = -(-(day.goal_seconds - day.seconds) // 60)
+        left = minutes_left(day.goal_seconds - day.seconds)
         return ngettext("%(num)s minute to go", "%(num)s minutes to go", left)
-    done = day.seconds // 60
+    done = minutes_done(day.seconds)
     return ngettext("%(num)s minute practised", "%(num)s minutes practised", done) if done else _("Ready when you are")
 
 

@@ -9,6 +9,7 @@ from flask import render_template, request
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from erp.domain.dates import minutes_done, minutes_left
 from erp.domain.support.sharing import ClientView, SharedExposure, client_of
 from erp.web.edge.formats import daymedium, weekdaylong
 from erp.web.edge.notices import SAVED, SENT, says
@@ -32,10 +33,10 @@ def standing(view: ClientView) -> str:
 
 def going_on(exposure: SharedExposure) -> str:
     """How far an exposure is that runs."""
-    done = exposure.seconds // 60
+    done = minutes_done(exposure.seconds)
     if exposure.paused:
         return ngettext("a short break after %(num)s minute", "a short break after %(num)s minutes", done)
-    left = -(-(exposure.planned_seconds - exposure.seconds) // 60)
+    left = minutes_left(exposure.planned_seconds - exposure.seconds)
     lasted = ngettext("practising for %(num)s minute", "practising for %(num)s minutes", done)
     if done == 0:
         lasted = _("has just begun")
@@ -45,7 +46,7 @@ def going_on(exposure: SharedExposure) -> str:
 def _practised(exposure: SharedExposure) -> str:
     """When that was, on the wall of whoever reads."""
     local = exposure.started_at.astimezone(ZoneInfo(me().time_zone))
-    time = ngettext("%(num)s minute", "%(num)s minutes", exposure.seconds // 60)
+    time = ngettext("%(num)s minute", "%(num)s minutes", minutes_done(exposure.seconds))
     match (today() - local.date()).days:
         case 0 if local.hour < NOON:
             return _("practised %(time)s this morning", time=time)
