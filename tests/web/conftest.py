@@ -21,6 +21,7 @@ from erp.storage.db import Sessions
 from tests.make.clock import Clock
 
 PASSWORD = "a long walk with the dog"
+REAL, CHEAP = passwords._hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 class Phone(FlaskClient):
@@ -65,12 +66,22 @@ def templates() -> CompiledTemplates:
     return CompiledTemplates()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def cheap_passwords() -> Iterator[None]:
-    """Passwords are hashed as ever, but for next to nothing; tests/unit/account looks at the price of the real ones."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-        yield
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Passwords are hashed as ever, but for next to nothing; tests/unit/account looks at the price of the real ones.
+
+    For each test anew, as the tests of other folders run in the same process.
+    """
+    monkeypatch.setattr(passwords, "_hasher", CHEAP)
+    signing._nobodys_hash.cache_clear()
+    yield
+    signing._nobodys_hash.cache_clear()
+
+
+@pytest.fixture
+def costly_passwords(cheap_passwords: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords at their real price after all, for a test that measures it; ask for it before anybody signs up."""
+    monkeypatch.setattr(passwords, "_hasher", REAL)
 
 
 @pytest.fixture(scope="session")

@@ -302,7 +302,9 @@ def test_no_other_way_of_asking_gets_around_the_limit(visitor: Phone):
     assert visitor.get("/today").status_code == 303
 
 
-def test_a_wrong_password_takes_about_as_long_as_an_address_that_nobody_has(client: Phone, nobody: Phone):
+def test_a_wrong_password_takes_about_as_long_as_an_address_that_nobody_has(
+    costly_passwords: None, client: Phone, nobody: Phone
+):
     def cost(email: str) -> float:
         begun = time.process_time()
         nobody.post("/sign-in", data={"email": email, "password": WRONG})
