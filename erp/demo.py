@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -102,11 +103,7 @@ class History:
     def _events(
         self, step: Step, start: datetime, minutes: int, planned: int, progress: float
     ) -> Iterator[IncomingEvent]:
-        exposure = uuid7()
-
-        def event(kind: EventKind, at: float, **data: object) -> IncomingEvent:
-            moment = (start + timedelta(minutes=at)).isoformat()
-            return parse({"id": uuid7(), "exposure": exposure, "kind": kind, "at": moment, **data})
+        event = partial(_event, uuid7(), start)
 
         expected = self._near(step.first_suds * (1 - 0.55 * progress))
         predicted = self.dice.random() < 0.5
@@ -143,6 +140,12 @@ class History:
 
     def _near(self, value: float) -> int:
         return max(0, min(100, round(value + self.dice.gauss(0, 4))))
+
+
+def _event(exposure: uuid.UUID, start: datetime, kind: EventKind, minutes: float, **data: object) -> IncomingEvent:
+    """One event, so many minutes after the start."""
+    moment = (start + timedelta(minutes=minutes)).isoformat()
+    return parse({"id": uuid7(), "exposure": exposure, "kind": kind, "at": moment, **data})
 
 
 def fill(session: Session, now: datetime) -> None:

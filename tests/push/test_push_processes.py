@@ -90,7 +90,7 @@ def test_a_worker_process_is_woken_by_the_web_process_and_tells_that_it_lives(
     crew.coach("sam", phone)
     assert not woken.swept_lately()
     process = worker()
-    until(woken.seen)
+    until(woken.swept_lately)
     for number in range(3):
         crew.practise("started")
         woken.wake()

@@ -106,7 +106,7 @@ class Waking:
     def wake(self, at: datetime | None = None) -> None:
         self.moments.append(at)
 
-    def seen(self) -> bool:
+    def swept_lately(self) -> bool:
         return True
 
 

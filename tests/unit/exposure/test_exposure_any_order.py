@@ -18,6 +18,8 @@ from erp.storage.exposure import Exposure
 from tests.make.clients import Client, undone
 from tests.make.events import NOON, happens
 
+pytestmark = pytest.mark.slow
+
 EXPOSURE = uuid.UUID("0190f3c0-0000-7000-8000-00000000000e")
 AFTER_FINISH = ("paused", "checked_in", "resisted", "ritual", "noted")
 SUDS = st.integers(0, 100)

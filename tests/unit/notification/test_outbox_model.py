@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -33,6 +34,8 @@ from erp.domain.recording import JITTER, SANE_SKEW, record
 from erp.storage.exposure import EventRow, Exposure
 from erp.storage.practice import Day, PracticeTotals
 from tests.make.clients import Client, local, undone
+
+pytestmark = pytest.mark.slow
 
 ZONE = "Europe/Lisbon"
 NOON = local(ZONE, 2026, 11, 18, 12, 0)

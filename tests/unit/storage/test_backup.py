@@ -28,6 +28,8 @@ from tests.conftest import DATA_KEY, SECRET_KEY, VAPID
 from tests.make.clients import Client
 from tests.make.supporters import person
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 PATIENCE = 60
 

@@ -22,6 +22,8 @@ from tests.conftest import DATA_KEY, SECRET_KEY
 from tests.make.clients import Client
 from tests.unit.storage.test_backup import PATIENCE, ROOT, checked, mode, practise, told
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[[], str]
 
 

@@ -29,6 +29,8 @@ from tests.conftest import DATA_KEY, SECRET_KEY
 from tests.make.clients import Client
 from tests.unit.test_app import free_port, wait_for
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 KILLS = 3
 PHONES = 6
