@@ -20,6 +20,7 @@ from erp.storage.account import Account
 from erp.storage.db import Sessions
 from erp.storage.notification import Device, Notification
 from erp.web.notification.devices import name_of
+from tests.make.clock import Clock
 from tests.make.pages import HTMX, NOON, error_beside, is_page
 from tests.web.conftest import PASSWORD, Phone
 
@@ -226,7 +227,7 @@ def test_a_device_that_stopped_and_subscribes_again_is_well(client: Phone, sessi
 
 
 def test_a_test_is_added_before_the_worker_is_woken_and_the_fragment_asks_for_itself(
-    client: Phone, sessions: Sessions, database: Session, woken: list[datetime | None]
+    client: Phone, sessions: Sessions, database: Session, woken: list[datetime | None], clock: Clock
 ):
     first = registered(client)
     answer = client.post(f"/devices/{first}/test", headers=HTMX)
@@ -244,7 +245,8 @@ def test_a_test_is_added_before_the_worker_is_woken_and_the_fragment_asks_for_it
     assert "Sent just now." in done.text
     assert "hx-trigger" not in done.text
     change(sessions, first, worked_at=None)
-    late = client.get(f"/devices/{first}?tested={int(found[2]) - 25_000}", headers=HTMX)
+    clock.go_on(timedelta(seconds=25))
+    late = client.get(found[1], headers=HTMX)
     assert "Nothing came yet." in late.text
     assert "hx-trigger" not in late.text
     for nonsense in ("soon", "-1", "9" * 30):
