@@ -3,18 +3,20 @@
 PY := .venv/bin/python
 BIN := .venv/bin
 
-.PHONY: help run demo test soak check format bench screenshots messages clean run-environment dev-environment
+.PHONY: help run demo test quick soak check format bench screenshots messages licences clean run-environment dev-environment
 
 help:
 	@echo "make run          start Rung on http://localhost:8000"
 	@echo "make demo         fill var/demo with a client, a coach and four months of history"
 	@echo "make test         every test: SQLite, PostgreSQL where it answers, real browsers"
+	@echo "make quick        in a minute: the rules and the pages, without browsers, other processes and PostgreSQL"
 	@echo "make soak         phones on a bad network, everything killed at random: MINUTES=10 or EXPOSURES=500, SEED=7"
-	@echo "make check        format, lint, types, the arrows between rooms, templates"
-	@echo "make format       let ruff put the code into shape"
+	@echo "make check        format, lint and types of Python, templates and scripts; the arrows between rooms"
+	@echo "make format       let ruff, djlint and Biome put code, templates and scripts into shape"
 	@echo "make bench        what a page costs, as ratios to a bare Flask view"
 	@echo "make screenshots  take the README's screenshots again"
 	@echo "make messages     collect the texts for translators"
+	@echo "make licences     write docs/licences.md from what is installed"
 	@echo "make clean        remove .venv and caches; var/ stays"
 
 run-environment:
@@ -22,6 +24,7 @@ run-environment:
 
 dev-environment:
 	@sh tools/environment.sh requirements-dev.txt
+	@sh tools/javascript.sh install
 
 run: run-environment
 	@exec $(PY) app.py
@@ -32,6 +35,9 @@ demo: run-environment
 test: dev-environment
 	@exec $(PY) tools/test.py
 
+quick: dev-environment
+	@exec $(PY) tools/test.py --quick
+
 soak: dev-environment
 	@exec $(PY) -m tests.faults.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(EXPOSURES),--exposures $(EXPOSURES)) \
 		$(if $(SEED),--seed $(SEED))
@@ -41,11 +47,16 @@ check: dev-environment
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports --no-logo
+	$(BIN)/djlint --check --quiet templates
 	$(BIN)/djlint --lint --quiet templates
+	@sh tools/javascript.sh check
+	@$(PY) tools/licences.py --check
 
 format: dev-environment
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/djlint --reformat --quiet templates
+	@sh tools/javascript.sh format
 
 bench: dev-environment
 	@exec $(PY) -m bench
@@ -58,6 +69,9 @@ messages: dev-environment
 	$(BIN)/pybabel extract --mapping-file=babel.cfg --project=Rung --sort-by-file --add-location=file \
 		--output-file=translations/messages.pot .
 
+licences: dev-environment
+	@exec $(PY) tools/licences.py
+
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

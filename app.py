@@ -13,8 +13,8 @@ from limits.errors import ConfigurationError
 from waitress.server import create_server
 
 from erp import ROOT, create_app
+from erp.commands import jobs_of
 from erp.jobs.queue import Embedded
-from erp.jobs.tasks import Jobs
 from erp.settings import BadSetting, Settings
 from erp.storage.db import is_current, open_engine
 
@@ -40,7 +40,7 @@ def main() -> int:
         # ProxyFix reads these headers, and only when there are proxies to trust.
         clear_untrusted_proxy_headers=not settings.proxies,
     )
-    jobs: Jobs = app.extensions["rung.jobs"]
+    jobs = jobs_of(app)
     worker = Embedded(jobs.queue)
     worker.start()
     jobs.sweep()

@@ -22,7 +22,7 @@ from pywebpush import webpush
 
 from bench.client import Client, Request
 from bench.serving import serving
-from erp.domain.account import account as accounts
+from erp.domain.account import signing
 from erp.domain.notification.device import register
 from erp.domain.notification.subscription import Subscription
 from erp.domain.support import invitation as invitations
@@ -164,7 +164,7 @@ def supported(client: Client, origin: str, devices: int) -> None:
             if number % DEVICES_EACH == 0:
                 person = {"email": f"coach{devices}-{number}@example.org", "display_name": "Sam"}
                 person |= {"password": "a long walk with the dog", "time_zone": NOON}
-                coach, _codes = accounts.sign_up(session, person, now)
+                coach, _codes = signing.sign_up(session, person, now)
                 invitations.accept(session, invitations.invite(session, client.id, now).token, coach.id, now)
             point = ec.generate_private_key(ec.SECP256R1()).public_key()
             key = point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)

@@ -8,40 +8,35 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from erp import commands
+from erp.domain.dates import utc_now
 from erp.jobs.tasks import Jobs
+from erp.services import Clock, Services, provide
 from erp.settings import Settings
 from erp.storage.db import Sessions, box, open_engine
-from erp.web import edge, offline
-from erp.web.account import views as account
-from erp.web.edge import assets, formats
-from erp.web.exposure import views as exposure
-from erp.web.ladder import views as ladder
-from erp.web.notification import views as notification
-from erp.web.practice import views as practice
-from erp.web.shell import views as shell
-from erp.web.support import cheer
-from erp.web.support import views as support
+from erp.web import areas, edge
+from erp.web.edge import assets, formats, templates
+from erp.web.shell.views import BUNDLE
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """The WSGI application for the settings (from the environment unless given); its database is migrated already."""
+def create_app(settings: Settings | None = None, clock: Clock = utc_now) -> Flask:
+    """The WSGI application for the settings (from the environment unless given); its database is migrated already.
+
+    `clock` gives the moment (UTC) for all that the application does.
+    """
     settings = settings or Settings.from_env()
     box.set_keys(settings.data_keys)
     app = Flask(__name__, root_path=str(ROOT), static_folder=None, template_folder="templates")
-    app.jinja_env.trim_blocks = True
-    app.jinja_env.lstrip_blocks = True
-    app.extensions["rung.settings"] = settings
-    app.extensions["rung.sessions"] = Sessions(open_engine(settings.database_url, settings.threads))
-    jobs = Jobs(settings, app.extensions["rung.sessions"])
-    app.extensions["rung.jobs"], app.extensions["rung.wake"] = jobs, jobs.wake
-    formats.install(app)
+    templates.install(app)
+    sessions = Sessions(open_engine(settings.database_url, settings.threads))
+    jobs = Jobs(settings, sessions, clock)
+    languages = formats.install(app)
     edge.install(app, settings)
-    for room in (shell, account, ladder, practice, exposure, support, cheer, notification, offline):
-        app.register_blueprint(room.blueprint)
+    areas.install(app)
     commands.install(app)
-    assets.install(app, ROOT / "static", settings.data / "static", shell.BUNDLE)
+    version = assets.install(app, ROOT / "static", settings.data / "static", BUNDLE)
+    provide(app, Services(settings, sessions, jobs, clock, version, languages))
     if settings.proxies:
         count = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from erp.domain.upkeep.integrity import Finding, accounts, check_account, count_
 from erp.domain.upkeep.orphans import check_links, check_readable, drop_unreadable
 from erp.jobs.queue import worker
 from erp.jobs.tasks import Jobs
-from erp.settings import Settings
+from erp.services import services, services_of
 from erp.storage.backup import BackupError, Progress, backup, restore
 from erp.storage.db import Sessions, is_current, reason_of
 from erp.storage.resealing import reseal
@@ -30,6 +29,13 @@ def install(app: Flask) -> None:
     app.cli.add_command(rotate_data_keys)
     for command in (run_worker, check_database, repair_database, back_up, restore_database):
         app.cli.add_command(command)
+
+
+def jobs_of(app: Flask) -> Jobs:
+    """The application's tasks, for whoever runs them."""
+    worker = services_of(app).worker
+    assert isinstance(worker, Jobs)
+    return worker
 
 
 @click.command("rotate-data-keys")
@@ -52,7 +58,7 @@ def rotate_data_keys() -> None:
 @click.option("--no-periodic", is_flag=True, help="Leave the sweep to another worker; one must run it.")
 def run_worker(no_periodic: bool) -> None:
     """Deliver notifications until stopped, beside web processes that have no worker inside."""
-    jobs: Jobs = current_app.extensions["rung.jobs"]
+    jobs = jobs_of(current_app)
     if not no_periodic:
         jobs.sweep()
     worker(jobs.queue, periodic=not no_periodic).run()
@@ -61,11 +67,11 @@ def run_worker(no_periodic: bool) -> None:
 @click.command("check")
 def check_database() -> None:
     """Verify the whole database against its events, while Rung goes on; ends with 1 when something does not hold."""
-    sessions = _current_sessions()
+    sessions, clock = _current_sessions(), services().clock
     with _sentences(), sessions.reading() as session:
         found = [_show(finding) for finding in chain(check_readable(session), check_links(session))]
         for account in _each(session):
-            found += [_show(finding) for finding in check_account(session, account, _now())]
+            found += [_show(finding) for finding in check_account(session, account, clock())]
     if found:
         click.echo(f"{len(found)} do not hold. Make a backup, then `flask --app app repair` rebuilds what can be.")
         raise SystemExit(1)
@@ -75,20 +81,20 @@ def check_database() -> None:
 @click.command("repair")
 def repair_database() -> None:
     """Rebuild what does not hold from the events, while Rung goes on; ends with 1 when something cannot be rebuilt."""
-    sessions = _current_sessions()
+    sessions, clock = _current_sessions(), services().clock
     with _sentences():
         with sessions.reading() as session:
             unreadable = list(check_readable(session))
         found = [_show(finding) for finding in unreadable]
         with sessions.writing() as session:
-            drop_unreadable(session, unreadable, _now())
+            drop_unreadable(session, unreadable, clock())
             found += [_show(finding) for finding in check_links(session, repair=True)]
             session.commit()
         with sessions.reading() as reading:
             for account in _each(reading):
                 # One person at a time, so that nobody waits for all of it.
                 with sessions.writing() as session:
-                    found += [_show(finding) for finding in check_account(session, account, _now(), repair=True)]
+                    found += [_show(finding) for finding in check_account(session, account, clock(), repair=True)]
                     session.commit()
     click.echo(f"{found.count(True)} rebuilt." if found else "Everything holds together.")
     if not all(found):
@@ -97,7 +103,7 @@ def repair_database() -> None:
 
 
 def _current_sessions() -> Sessions:
-    sessions: Sessions = current_app.extensions["rung.sessions"]
+    sessions = services().sessions
     if not is_current(sessions.engine):
         raise click.ClickException(
             "The database cannot be read, or it is another Rung’s than this one. Start Rung once."
@@ -121,10 +127,6 @@ def _show(finding: Finding) -> bool:
     """Say what was found; whether it can be rebuilt."""
     click.echo(f"{finding.table} {finding.key}: {finding.what}")
     return not finding.lost
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @contextmanager
@@ -157,8 +159,7 @@ def restore_database(file: Path, overwrite: bool) -> None:
 
 
 def _database_url() -> str:
-    settings: Settings = current_app.extensions["rung.settings"]
-    return settings.database_url
+    return services().settings.database_url
 
 
 @contextmanager

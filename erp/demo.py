@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,9 +17,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
-from erp.domain.account import account as accounts
+from erp.domain.account import signing
+from erp.domain.dates import utc_now
 from erp.domain.delivery import hand_out
-from erp.domain.exposure.event import NewEvent
+from erp.domain.exposure.event import EventKind, IncomingEvent, parse
 from erp.domain.ladder import ladder as ladders
 from erp.domain.notification import kinds
 from erp.domain.practice import plan as plans
@@ -98,17 +100,15 @@ class History:
         if self.dice.random() < 0.5:
             cheers.heart(cheer, at + timedelta(minutes=20))
 
-    def _events(self, step: Step, start: datetime, minutes: int, planned: int, progress: float) -> Iterator[NewEvent]:
-        exposure = uuid7()
-
-        def event(kind: str, at: float, value: int | None = None, **data: object) -> NewEvent:
-            moment = start + timedelta(minutes=at)
-            return NewEvent(uuid7(), exposure, kind, moment, value, data or None)
+    def _events(
+        self, step: Step, start: datetime, minutes: int, planned: int, progress: float
+    ) -> Iterator[IncomingEvent]:
+        event = partial(_event, uuid7(), start)
 
         expected = self._near(step.first_suds * (1 - 0.55 * progress))
         predicted = self.dice.random() < 0.5
         yield event(
-            "started",
+            EventKind.started,
             0,
             step=str(step.id),
             expected_suds=expected,
@@ -121,15 +121,16 @@ class History:
             zone=ZONE,
         )
         peak = self._near(expected + 15)
+        falls = (peak - expected * 0.5) / max(minutes, 1)
         for at in range(5, minutes, 5):
-            yield event("checked_in", at, self._near(peak - (peak - expected * 0.5) * at / max(minutes, 1)))
+            yield event(EventKind.checked_in, at, suds=self._near(peak - falls * at))
         for _ in range(self.dice.randrange(4)):
-            yield event("resisted", self.dice.uniform(1, minutes))
+            yield event(EventKind.resisted, self.dice.uniform(1, minutes))
         if self.dice.random() < 0.2:
-            yield event("ritual", self.dice.uniform(1, minutes))
-        yield event("finished", minutes)
+            yield event(EventKind.ritual, self.dice.uniform(1, minutes))
+        yield event(EventKind.finished, minutes)
         yield event(
-            "noted",
+            EventKind.noted,
             minutes + 0.5,
             suds=self._near(expected * 0.5),
             outcome=self.dice.choice(("no", "no", "no", "partly")) if predicted else None,
@@ -141,13 +142,19 @@ class History:
         return max(0, min(100, round(value + self.dice.gauss(0, 4))))
 
 
+def _event(exposure: uuid.UUID, start: datetime, kind: EventKind, minutes: float, **data: object) -> IncomingEvent:
+    """One event, so many minutes after the start."""
+    moment = (start + timedelta(minutes=minutes)).isoformat()
+    return parse({"id": uuid7(), "exposure": exposure, "kind": kind, "at": moment, **data})
+
+
 def fill(session: Session, now: datetime) -> None:
     """Write the history that ends at `now`; today has no practice yet."""
     zone = ZoneInfo(ZONE)
     today = now.astimezone(zone).date()
     first = today - timedelta(days=DAYS)
     morning = datetime.combine(first, time(9), zone).astimezone(UTC)
-    account, _codes = accounts.sign_up(
+    account, _codes = signing.sign_up(
         session, {"email": EMAIL, "password": PASSWORD, "display_name": "Robin", "time_zone": ZONE}, morning
     )
     session.flush()
@@ -170,7 +177,7 @@ def fill(session: Session, now: datetime) -> None:
 def _coach(session: Session, account: Account, now: datetime) -> Support:
     """A friend accepts the client's invitation, and is shown the titles of the steps."""
     person = {"email": COACH_EMAIL, "password": PASSWORD, "display_name": "Sam", "time_zone": ZONE}
-    coach, _codes = accounts.sign_up(session, person, now)
+    coach, _codes = signing.sign_up(session, person, now)
     support = invitations.accept(session, invitations.invite(session, account.id, now).token, coach.id, now)
     relations.share(support, {"titles": "1", "contact": "every", "told": kinds.PINGS})
     return support
@@ -228,7 +235,7 @@ def _climb(steps: list[list[Step]], number: int, now: datetime) -> None:
     for ladder in steps:
         step = next((each for each in ladder if each.mastered_at is None), None)
         if step is not None and step.runs >= 14 and step is not ladder[-1] and number < DAYS - 5:
-            ladders.mark(step, "mastered_at", True, now)
+            ladders.set_mastered(step, True, now)
 
 
 def main() -> int:
@@ -243,7 +250,7 @@ def main() -> int:
     box.set_keys(settings.data_keys)
     migrate(settings.database_url)
     with Sessions(open_engine(settings.database_url)).writing() as session:
-        fill(session, datetime.now(UTC))
+        fill(session, utc_now())
         session.commit()
     print(
         "\nThe demo is in var/demo. Start it:   RUNG_DATA=var/demo make run\n"

@@ -6,7 +6,6 @@ import os
 import re
 import secrets
 import tempfile
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
+
+from erp import base64url
 
 
 class BadSetting(Exception):
@@ -40,7 +41,7 @@ class VapidKeys:
     @property
     def application_server_key(self) -> str:
         """The public key as a browser's `pushManager.subscribe` takes it: base64url without padding."""
-        return _base64url(self.public)
+        return base64url.encode(self.public)
 
 
 @dataclass(frozen=True)
@@ -204,10 +205,6 @@ def _check_data_key(key: str) -> str | None:
     return None
 
 
-def _base64url(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).decode().rstrip("=")
-
-
 def _public_of(private: bytes) -> bytes:
     """The public point of a raw private key; raises ValueError when it is none."""
     key = ec.derive_private_key(int.from_bytes(private), ec.SECP256R1())
@@ -217,7 +214,7 @@ def _public_of(private: bytes) -> bytes:
 def _new_vapid_pair() -> str:
     number = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
     private = number.to_bytes(32)
-    return f"{_base64url(private)}\n{_base64url(_public_of(private))}"
+    return f"{base64url.encode(private)}\n{base64url.encode(_public_of(private))}"
 
 
 def _check_vapid_key(key: str) -> str | None:
@@ -228,7 +225,7 @@ def _check_vapid_key(key: str) -> str | None:
 def _vapid(environ: Mapping[str, str], path: Path) -> VapidKeys:
     keys = _keys(environ, "RUNG_VAPID_KEYS", path, _new_vapid_pair, _check_vapid_key)
     source = "RUNG_VAPID_KEYS" if environ.get("RUNG_VAPID_KEYS") else str(path)
-    raw = [urlsafe_b64decode(key.rstrip("=") + "=") for key in keys]
+    raw = [base64url.decode(key) for key in keys]
     if [len(key) for key in raw] != [32, 65]:
         raise BadSetting(f"There must be a private key and then its public key in {source}, and nothing else.")
     try:

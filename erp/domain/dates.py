@@ -1,18 +1,50 @@
-"""Dates on the client's wall, and the week."""
+"""The moment it is, dates on the client's wall, the week, minutes and times of day."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 ONE_DAY = timedelta(days=1)
+MINUTES_A_DAY = 24 * 60
 
 
-def monday_of(day: date) -> date:
-    """The first day of the week: a week runs from Monday to Sunday."""
-    return day - timedelta(days=day.weekday())
+def utc_now() -> datetime:
+    """The moment it is (UTC)."""
+    return datetime.now(UTC)
 
 
 def local_day(moment: datetime, zone: str) -> date:
     """The date on the wall of somebody in the zone (IANA name) at the moment."""
     return moment.astimezone(ZoneInfo(zone)).date()
+
+
+def week_of(day: date) -> tuple[date, date]:
+    """The Monday and the Sunday of the week of a day: a week runs from Monday to Sunday (ISO 8601)."""
+    monday = monday_of(day)
+    return monday, monday + 6 * ONE_DAY
+
+
+def monday_of(day: date) -> date:
+    """The first day of the week of a day."""
+    return day - day.weekday() * ONE_DAY
+
+
+def minutes_done(seconds: float) -> int:
+    """How many minutes of practice are told: whole ones, so that none is told before it is over."""
+    return int(seconds // 60)
+
+
+def minutes_left(seconds: float) -> int:
+    """How many minutes are still to go: a minute that has begun counts whole. Not above 0 when none are."""
+    return -int(-seconds // 60)
+
+
+def minutes_after_midnight(hour: int, minute: int) -> int:
+    """A time of day as it is kept: 0 for midnight to 1439 for 23:59."""
+    return hour * 60 + minute
+
+
+def time_of_day(minutes: int) -> str:
+    """Minutes after midnight as a clock shows them: 21:00."""
+    return f"{minutes // 60:02}:{minutes % 60:02}"

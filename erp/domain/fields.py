@@ -5,9 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
+from erp.domain.dates import minutes_after_midnight
 from erp.domain.errors import Invalid, Problem
+
+Option = TypeVar("Option", bound=StrEnum)
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -66,15 +70,25 @@ class Fields:
             return None
         return value
 
-    def one_of(self, name: str, options: tuple[str, ...], *, default: str | None = None) -> str:
+    def one_of(self, name: str, options: type[Option], *, default: Option | None = None) -> Option:
         """One of the options; a missing one is `default`, or a problem without a default."""
-        value = self.raw.get(name)
-        if (value is None or value == "") and default is not None:
-            return default
-        if value not in options:
+        chosen = self.one_of_or_none(name, options)
+        if chosen is not None:
+            return chosen
+        if default is None:
             self.wrong(name, "not_an_option")
-            return options[0]
-        return str(value)
+            return next(iter(options))
+        return default
+
+    def one_of_or_none(self, name: str, options: type[Option]) -> Option | None:
+        """One of the options, or None when it is missing or wrong (which is a problem)."""
+        value = self.raw.get(name)
+        if value is None or value == "":
+            return None
+        chosen = next((option for option in options if option == value), None)
+        if chosen is None:
+            self.wrong(name, "not_an_option")
+        return chosen
 
     def identifier(self, name: str) -> uuid.UUID | None:
         """A UUID, or None when it is missing or wrong (which is a problem)."""
@@ -116,4 +130,4 @@ class Fields:
         if given is None or given.tzinfo:
             self.wrong(name, "not_a_clock_time")
             return 0
-        return given.hour * 60 + given.minute
+        return minutes_after_midnight(given.hour, given.minute)

@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 
 NAME = "rung"
 WORKERS = 2
-# An idle worker looks at a file at least so often; with PostgreSQL it is told.
+# An idle worker looks into an SQLite queue at least so often; PostgreSQL notifies it.
 LONGEST_WAIT_SECONDS = 0.5
 SHUTDOWN_SECONDS = 15
 

@@ -5,48 +5,43 @@ from __future__ import annotations
 import json
 import logging
 import random
-import sys
 import threading
 import time
-from base64 import urlsafe_b64decode
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from huey import crontab
 
-from erp.domain.delivery import Claimed, Dropped, Outcome, claim, hand_out, mark, next_due, tidy
-from erp.domain.notification.subscription import Subscription
+from erp.domain.dates import utc_now
+from erp.domain.delivery import Attempt, Claimed, Dropped, claim, hand_out, mark, next_due, tidy
+from erp.domain.notification.kinds import Outcome
 from erp.domain.support.pings import tell_of_weeks
+from erp.jobs.message import message
 from erp.jobs.queue import WORKERS, open_queue
-from erp.jobs.texts import message
+from erp.log import logger
 from erp.push import Push
 from erp.settings import Settings
 from erp.storage.db import Sessions
 
-# What each thread of the worker takes at once is sent in sixteen lines: even with every service at its time-out of ten
-# seconds it is done within the lease.
+# What each thread of the worker takes at once is sent over sixteen connections: even with every service at its time-out
+# of ten seconds it is done within the lease.
 SENDERS = WORKERS * 16
-EARLY = timedelta(seconds=2)
-BEAT = "rung-worker-seen"
-SEEN_WITHIN = timedelta(seconds=150)
+# An alarm may ring so much before its moment: one that is this close is no longer counted on.
+ALARM_TOLERANCE = timedelta(seconds=2)
+# The queue keeps under this key when a worker swept last; it does so each minute.
+LAST_SWEEP = "rung-worker-seen"
+SWEPT_WITHIN = timedelta(seconds=150)
 
 log = logging.getLogger("rung.delivery")
-
-
-def utc_now() -> datetime:
-    """The moment it is."""
-    return datetime.now(UTC)
 
 
 class Jobs:
     """The tasks on their queue. A web process only wakes them; a worker runs them. `clock` gives the moment (UTC)."""
 
     def __init__(self, settings: Settings, sessions: Sessions, clock: Callable[[], datetime] = utc_now) -> None:
-        log.setLevel(logging.INFO)
-        if not log.hasHandlers():
-            log.addHandler(logging.StreamHandler(sys.stdout))
+        logger(log.name)
         self.settings, self.sessions, self.clock = settings, sessions, clock
         self.queue = open_queue(settings.queue)
         self.deliver = self.queue.task(name="deliver")(self.deliver_now)
@@ -64,27 +59,27 @@ class Jobs:
             else:
                 self._wake_at(at)
         except Exception as error:  # noqa: BLE001  (whatever a queue can raise must not undo what was committed)
-            log.error(json.dumps({"time": self._stamp(), "error": type(error).__name__, "at": "wake"}))  # noqa: TRY400
+            self._log(logging.ERROR, error=type(error).__name__, at="wake")
 
     def _wake_at(self, at: datetime) -> None:
-        # The round that an earlier alarm wakes sets the next. One that is about to ring may do so a moment too early.
+        """Set an alarm, unless an earlier one is set: the round that it wakes sets the next."""
         now = self.clock()
         with self._alarm_lock:
-            self._alarms = {alarm for alarm in self._alarms if alarm > now + EARLY}
+            self._alarms = {alarm for alarm in self._alarms if alarm > now + ALARM_TOLERANCE}
             if any(alarm <= at for alarm in self._alarms):
                 return
             self._alarms.add(at)
-        # Aware, or huey would take it for a local time.
+        # `eta` keeps its zone: huey would take a naive time for a local one.
         self.deliver.schedule(eta=max(at, now))
 
-    def seen(self) -> bool:
+    def swept_lately(self) -> bool:
         """Whether a worker swept within the last minutes."""
-        seen = self.queue.get(BEAT, peek=True)
-        return seen is not None and self.clock() - seen < SEEN_WITHIN
+        swept = self.queue.get(LAST_SWEEP, peek=True)
+        return swept is not None and self.clock() - swept < SWEPT_WITHIN
 
     def sweep_now(self) -> None:
         """Leave a sign of life, and deliver what no nudge told of."""
-        self.queue.put(BEAT, self.clock())
+        self.queue.put(LAST_SWEEP, self.clock())
         self.deliver_now()
 
     def deliver_now(self) -> None:
@@ -107,48 +102,44 @@ class Jobs:
             due = next_due(session)
             session.commit()
         for one in dropped:
-            log.info(json.dumps({"time": self._stamp(), "kind": one.kind, "result": "given up", "reason": one.reason}))
-        # Set before anything is sent: should this process die now, the lease's end wakes whoever lives.
+            self._log(kind=one.kind, result="given up", reason=one.reason)
+        # The alarm is set before anything is sent: should this process die now, the lease's end wakes whoever lives.
         if due is not None:
             self._wake_at(due)
         if claimed:
             self._mark(list(self._senders.map(self._send, claimed)))
         return bool(handed or claimed)
 
-    def _mark(self, outcomes: Sequence[Outcome]) -> None:
+    def _mark(self, attempts: Sequence[Attempt]) -> None:
         with self.sessions.writing() as session:
-            mark(session, outcomes, self.clock(), jitter=random.uniform(0.75, 1.25))  # noqa: S311
+            mark(session, attempts, self.clock(), jitter=random.uniform(0.75, 1.25))  # noqa: S311
             session.commit()
 
-    def _send(self, claimed: Claimed) -> Outcome:
+    def _send(self, claimed: Claimed) -> Attempt:
         started = time.perf_counter()
         now = self.clock()
-        given = claimed.subscription
         try:
-            subscription = Subscription(given["endpoint"], _bytes(given["p256dh"]), _bytes(given["auth"]))
-            result = self._push.send(subscription, message(claimed, now))
+            result = self._push.send(claimed.subscription, message(claimed, now))
         except Exception as error:  # noqa: BLE001  (one message that cannot be made must not hold up the others)
-            log.error(json.dumps({"time": self._stamp(), "error": type(error).__name__, "at": "send"}))  # noqa: TRY400
-            return Outcome(claimed, "refused")
-        line = {
-            "time": self._stamp(),
-            "kind": claimed.kind,
-            "result": result.outcome.name,
-            "reason": result.reason,
-            "status": result.status,
-            "attempt": claimed.attempt,
-            "ms": round((time.perf_counter() - started) * 1000, 1),
-            "age_ms": round((now - claimed.created_at) / timedelta(milliseconds=1)),
-        }
-        log.info(json.dumps(line))
-        return Outcome(claimed, result.outcome.name, result.retry_after)
+            self._log(logging.ERROR, error=type(error).__name__, at="send")
+            return Attempt(claimed, Outcome.refused)
+        self._log(
+            kind=claimed.kind,
+            result=result.outcome,
+            reason=result.reason,
+            status=result.status,
+            attempt=claimed.attempt,
+            ms=round((time.perf_counter() - started) * 1000, 1),
+            age_ms=round((now - claimed.created_at) / timedelta(milliseconds=1)),
+        )
+        return Attempt(claimed, result.outcome, result.retry_after)
 
     def tell_weeks_now(self) -> None:
         """Add the weekly summaries whose morning has come."""
         with self.sessions.writing() as session:
-            told = tell_of_weeks(session, self.clock())
+            added = tell_of_weeks(session, self.clock())
             session.commit()
-        if told:
+        if added:
             self.deliver_now()
 
     def tidy_now(self) -> None:
@@ -164,8 +155,9 @@ class Jobs:
             self._push.close()
             self._senders.shutdown()
 
-    def _stamp(self) -> str:
-        return self.clock().isoformat(timespec="milliseconds")
+    def _log(self, level: int = logging.INFO, /, **said: object) -> None:
+        """One line of JSON, with no person and no endpoint in it."""
+        log.log(level, json.dumps({"time": self.clock().isoformat(timespec="milliseconds")} | said))
 
     @cached_property
     def _push(self) -> Push:
@@ -174,7 +166,3 @@ class Jobs:
     @cached_property
     def _senders(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(SENDERS, thread_name_prefix="push")
-
-
-def _bytes(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

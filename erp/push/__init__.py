@@ -9,7 +9,6 @@ import logging
 import re
 import threading
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,9 +20,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from webpush import VAPID, WebPush, WebPushSubscription
 from webpush.types import WebPushKeys
 
+from erp import base64url
+from erp.domain.notification.kinds import Outcome, Urgency
 from erp.domain.notification.subscription import Subscription, allowed, origin_of
-from erp.push.line import BROKEN, Line
-from erp.push.verdict import Outcome, Result, judge, judge_failure, legible
+from erp.push.connection import BROKEN, Connection
+from erp.push.verdict import Result, legible, result_of, result_of_failure
 from erp.settings import VapidKeys
 
 __all__ = ["Message", "Outcome", "Push", "Result"]
@@ -33,7 +34,7 @@ log = logging.getLogger("rung.push")
 LARGEST_PAYLOAD = 2048
 PADDED_TO = 512
 LONGEST_TTL = 28 * 24 * 60 * 60
-URGENCIES = ("low", "normal", "high")
+URGENCIES = tuple(Urgency)
 TOKEN_LIFE = 12 * 60 * 60
 TOKEN_MARGIN = 60 * 60
 COMPLAINT_EVERY = 60 * 60
@@ -49,7 +50,7 @@ class Message:
 
     payload: bytes
     ttl: int
-    urgency: str = "normal"
+    urgency: str = Urgency.normal
     topic: str | None = None
 
     def __post_init__(self) -> None:
@@ -102,7 +103,7 @@ class Push:
         self._clock = clock
         self._tls = httpx.create_ssl_context(trust_env=False)
         self._lock = threading.Lock()
-        self._idle: list[Line] = []
+        self._idle: list[Connection] = []
         self._closed = False
         self._quiet_until = 0.0
 
@@ -119,13 +120,13 @@ class Push:
         service = str(origin_of(endpoint)).partition("://")[2]
         body, headers = self.prepare(subscription, message)
         try:
-            with self._line() as line:
-                answer = line.post(endpoint, body, headers, self._timeout)
+            with self._connection() as connection:
+                answer = connection.post(endpoint, body, headers, self._timeout)
         except BROKEN as error:
-            result = judge_failure(error)
+            result = result_of_failure(error)
             log.warning("%s did not answer: %s (%s)", service, result.reason, type(error).__name__)
             return result
-        result = judge(answer, self._clock())
+        result = result_of(answer, self._clock())
         if result.outcome is not Outcome.sent:
             shown = legible(answer.said, endpoint)
             log.warning("%s answered %d, %s: %s", service, answer.status, result.reason, shown)
@@ -139,35 +140,35 @@ class Push:
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
-        for line in idle:
-            line.close()
+        for connection in idle:
+            connection.close()
 
     def prepare(self, subscription: Subscription, message: Message) -> tuple[bytes, dict[str, str]]:
         """The encrypted body of the request that takes the message to the subscription, and its signed headers."""
         keys = WebPushKeys.model_construct(
-            auth=urlsafe_b64encode(subscription.auth).decode(), p256dh=urlsafe_b64encode(subscription.p256dh).decode()
+            auth=base64url.encode(subscription.auth), p256dh=base64url.encode(subscription.p256dh)
         )
-        # Not validated: pydantic would write the endpoint anew, and refuse some that are allowed.
+        # `model_construct` validates nothing: pydantic would write the endpoint anew, and refuse some that are allowed.
         target = WebPushSubscription.model_construct(endpoint=subscription.endpoint, keys=keys)
         # Options given to the shared object would stick to it and reach the messages of other threads.
         made = self._webpush.get(message.padded(), target)
         return made.encrypted, dict(made.headers) | message.headers()
 
     @contextmanager
-    def _line(self) -> Iterator[Line]:
-        """A line for one message, the one used last if there is any; it is kept unless something was wrong with it."""
+    def _connection(self) -> Iterator[Connection]:
+        """A connection for one message, the one used last if there is any; it is kept unless something went wrong."""
         with self._lock:
-            line = self._idle.pop() if self._idle else Line(self._tls)
+            connection = self._idle.pop() if self._idle else Connection(self._tls)
         kept = False
         try:
-            yield line
+            yield connection
             with self._lock:
-                kept = line.clean and not self._closed
+                kept = connection.clean and not self._closed
                 if kept:
-                    self._idle.append(line)
+                    self._idle.append(connection)
         finally:
             if not kept:
-                line.close()
+                connection.close()
 
     def _complain(self, service: str, shown: str) -> None:
         """Say loudly, once an hour at most, that it is us whom a push service refuses."""

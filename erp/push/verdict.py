@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 
 import httpx
 
-from erp.push.line import Answer
+from erp.domain.notification.kinds import Outcome
+from erp.push.connection import Answer
 
 LONGEST_WAIT = timedelta(days=1)
 SHOWN = 500
@@ -32,15 +32,6 @@ BAD_TOKEN = ("badjwttoken", "unauthorizedregistration")
 PASSING = (406, 408, 425, 429)
 
 
-class Outcome(StrEnum):
-    """What follows: nothing, drop the subscription, try again, or give this message up."""
-
-    sent = "sent"
-    gone = "gone"
-    later = "later"
-    refused = "refused"
-
-
 @dataclass(frozen=True, slots=True)
 class Result:
     """What became of a message.
@@ -55,7 +46,7 @@ class Result:
     retry_after: timedelta | None = None
 
 
-def judge(answer: Answer, now: float) -> Result:
+def result_of(answer: Answer, now: float) -> Result:
     """What an answer means, at `now` (seconds since 1970). In doubt a subscription stays."""
     status, said = answer.status, answer.said.lower()
     wait = _wait(answer.retry_after, now)
@@ -74,7 +65,7 @@ def judge(answer: Answer, now: float) -> Result:
     return Result(Outcome.refused, "redirect" if status < 400 else "status", status)
 
 
-def judge_failure(error: Exception) -> Result:
+def result_of_failure(error: Exception) -> Result:
     """What it means that no answer came."""
     if isinstance(error, httpx.TimeoutException):
         return Result(Outcome.later, "timeout")

@@ -17,9 +17,9 @@ from erp.storage.ladder import Step
 class Exposure(Base):
     """The folded state of one exposure. Durations in seconds, SUDS 0–100.
 
-    Everything but `local_date`, which is fixed when the start is recorded, and `away_since`, follows from the events.
-    `ended` says that it was finished once and so counts, even while it goes on after that. `away_since` is when the
-    phone that runs it was locked or put away; None while somebody looks at it.
+    Everything follows from the events, but `step_id`, `zone` and `local_date`, which are fixed when the start is
+    recorded, and `hidden_since`. `ended` says that it was finished once and so counts, even while it goes on after
+    that. `hidden_since` is when the page of it was hidden: the phone was locked or put away; None while it is seen.
     """
 
     __tablename__ = "exposure"
@@ -51,14 +51,14 @@ class Exposure(Base):
     stopping_rule: Mapped[str] = mapped_column(String(16), default="time")
     check_in_minutes: Mapped[int] = mapped_column(SmallInteger, default=0)
     curve: Mapped[list[list[int]]] = mapped_column(JSON, default=list)
-    away_since: Mapped[datetime | None]
+    hidden_since: Mapped[datetime | None] = mapped_column("away_since")
     prediction: Mapped[str | None] = mapped_column(EncryptedText)
     response: Mapped[str | None] = mapped_column(EncryptedText)
     learning: Mapped[str | None] = mapped_column(EncryptedText)
     note: Mapped[str | None] = mapped_column(EncryptedText)
 
 
-class Event(Base):
+class EventRow(Base):
     """One thing that happened in an exposure, as the phone said it.
 
     `happened_at` is the phone's clock, `received_at` the server's; `shift_ms` is what must be added to the

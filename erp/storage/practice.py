@@ -51,7 +51,7 @@ class Day(Base):
     exposures: Mapped[int] = mapped_column(SmallInteger)
 
 
-class Tally(Base):
+class PracticeTotals(Base):
     """One row an account: its first day, its totals, and its streak up to a Sunday that is settled.
 
     With it the streak of today needs only the days after `settled_through`, however long the history is.

@@ -16,8 +16,8 @@ from erp.storage.exposure import Exposure
 class Support(Base):
     """One supporter of one client. A relation that ended keeps its row, and begins anew with the defaults.
 
-    `contact` is how much the client lets the supporter hear: every, finished, weekly or none. `told` are the kinds of
-    ping that the client allows, `wanted` those that the supporter asks for.
+    `contact` is how much the client lets the supporter hear: every, finished, weekly or none. `allowed_kinds` are the
+    kinds of ping that the client allows, `asked_kinds` those that the supporter asks for.
     """
 
     __tablename__ = "support"
@@ -32,8 +32,8 @@ class Support(Base):
     shares_suds: Mapped[bool] = mapped_column(default=False)
     shares_notes: Mapped[bool] = mapped_column(default=False)
     contact: Mapped[str] = mapped_column(String(8), default="every")
-    told: Mapped[list[str]] = mapped_column(JSON)
-    wanted: Mapped[list[str]] = mapped_column(JSON)
+    allowed_kinds: Mapped[list[str]] = mapped_column("told", JSON)
+    asked_kinds: Mapped[list[str]] = mapped_column("wanted", JSON)
 
 
 class Invitation(Base):

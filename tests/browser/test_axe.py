@@ -7,8 +7,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.acts import all_sent, make_account, make_ladder, practise, ready, send, set_plan, start_exposure
-from tests.browser.coaching import become_coach, invite
+from tests.make.forms import become_coach, invite, make_account, make_ladder, practise, send, set_plan
+from tests.make.phone import all_sent
+from tests.make.taps import ready, start_exposure
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 OPTIONS = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"]}

@@ -1,16 +1,16 @@
 """What a phone has to fetch: bytes on the wire as Chromium counts them, headers included, compressed by Brotli."""
 
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from threading import Thread
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Request
 
-from tests.browser.acts import controlled, make_account, make_ladder, practise, ready, send, set_plan, until
-from tests.browser.conftest import Server
+from tests.make.forms import make_account, make_ladder, practise, send, set_plan
+from tests.make.gate import Gate
+from tests.make.phone import controlled, until
+from tests.make.taps import ready
 
 FIRST_VISIT = 50_000
 KIT = 6_000
@@ -65,6 +65,13 @@ def counted(page: Page) -> Iterator[Wire]:
     page.wait_for_load_state("networkidle")
 
 
+def settled(page: Page) -> None:
+    """Wait until the page has fetched all that it fetches by itself: the kit comes a second after the rest."""
+    controlled(page)
+    until(page, lambda: page.evaluate("caches.match('/kit').then(Boolean)"))
+    page.wait_for_load_state("networkidle")
+
+
 def a_usual_client(context: BrowserContext) -> list[str]:
     """A ladder of nine steps, a plan, and two weeks of practice."""
     steps = make_ladder(
@@ -94,50 +101,20 @@ def test_the_first_visit_to_today_costs_less_than_fifty_kilobytes_in_all(usual):
     assert {wire.encodings[url] for url in texts if url in wire.encodings} == {"br"}
 
 
-class Meter:
-    """Passes connections on to a server and counts what that sends."""
-
-    def __init__(self, server: Server) -> None:
-        self.bytes = 0
-        self.server = server
-        self.listening = socket.create_server(("127.0.0.1", 0))
-        self.origin = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
-        Thread(target=self.listen, daemon=True).start()
-
-    def listen(self) -> None:
-        with suppress(OSError):
-            while True:
-                Thread(target=self.serve, args=(self.listening.accept()[0],), daemon=True).start()
-
-    def serve(self, phone: socket.socket) -> None:
-        with phone, socket.create_connection(("127.0.0.1", self.server.port)) as server, suppress(OSError):
-            Thread(target=self.ask, args=(phone, server), daemon=True).start()
-            while data := server.recv(65_536):
-                self.bytes += len(data)
-                phone.sendall(data)
-
-    def ask(self, phone: socket.socket, server: socket.socket) -> None:
-        with suppress(OSError):
-            while data := phone.recv(65_536):
-                server.sendall(data)
-            server.shutdown(socket.SHUT_WR)
-
-
-def test_the_first_visit_brings_what_is_needed_without_the_network_for_six_kilobytes_more(phone, server):
-    meter = Meter(server)
-    context = phone(base_url=meter.origin)
+def test_the_first_visit_brings_what_is_needed_without_the_network_for_six_kilobytes_more(phone, gate: Gate):
+    context = phone(base_url=gate.origin)
     make_account(context)
     a_usual_client(context)
     page = context.new_page()
-    meter.bytes = 0
+    gate.bytes = 0
     with counted(page) as wire:
         page.goto("/today")
         controlled(page)
         until(page, lambda: page.evaluate("caches.match('/calendar').then(Boolean)"))
-    meter.listening.close()
+    sent = gate.bytes
     assert sum(size for url, size in wire.bytes.items() if url.endswith("/kit")) > 5_000
     assert wire.total <= FIRST_VISIT + KIT, wire.bytes
-    assert meter.bytes <= FIRST_VISIT + KIT + UNREPORTED, wire.bytes
+    assert sent <= FIRST_VISIT + KIT + UNREPORTED, wire.bytes
 
 
 def test_whoever_has_not_allowed_notifications_does_not_pay_for_them(usual):
@@ -187,8 +164,7 @@ def test_every_later_page_costs_less_than_seven_kilobytes(phone):
 def test_each_room_opens_for_the_first_time_within_its_budget(usual):
     page, steps = usual
     page.goto("/today")
-    controlled(page)
-    page.wait_for_load_state("networkidle")
+    settled(page)
     over = {}
     for path in ("/ladder", "/calendar", f"/steps/{steps[0]}/practice"):
         with counted(page) as wire:
@@ -202,7 +178,7 @@ def test_every_fragment_costs_less_than_two_kilobytes(usual):
     page, steps = usual
     exposure = practise(page.context, steps[0], datetime.now(UTC), minutes=5)
     page.goto("/today")
-    page.wait_for_load_state("networkidle")
+    settled(page)
     day = datetime.now(UTC).date() - timedelta(days=3)
     month = (day.replace(day=1) - timedelta(days=1)).replace(day=1)
     for path in (f"/calendar/{month.year}/{month.month}", f"/calendar/days/{day}", f"/exposures/{exposure}/summary"):
@@ -218,7 +194,7 @@ def test_every_fragment_costs_less_than_two_kilobytes(usual):
 def test_the_answer_to_an_invalid_form_is_a_small_fragment(usual):
     page, steps = usual
     page.goto(f"/steps/{steps[0]}/edit")
-    page.wait_for_load_state("networkidle")
+    settled(page)
     with counted(page) as wire:
         answer = page.evaluate(
             """path => fetch(path, {

@@ -12,12 +12,16 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from uuid6 import uuid7
 
-from tests.browser.acts import PASSWORD, STEPS, make_account, make_ladder, new_email, send, start_exposure, step_id
-from tests.browser.conftest import Problems, Server
-from tests.browser.firefox import Firefox
-from tests.browser.push_service import PushService
+from tests.make.firefox import Firefox
+from tests.make.firefox_push import PushService
+from tests.make.forms import PASSWORD, STEPS, make_account, make_ladder, new_email, send, step_id
+from tests.make.phone import Problems, all_sent
+from tests.make.server import Server
+from tests.make.taps import start_exposure
 
 PAGE = "path => fetch(path).then(answer => answer.text())"
+# By itself the page would look again every half minute; it can no more.
+NO_MORE_LOOKS = "() => { for (let each = setInterval(() => {}, 1e9); each > 0; each--) clearInterval(each); }"
 TELL = """event => fetch("/events", {
   method: "POST",
   headers: {"Content-Type": "application/json"},
@@ -128,7 +132,8 @@ def test_the_card_of_a_client_is_live_as_soon_as_the_push_arrives(client: Page, 
     turn_on(coach)
     step = make_ladder(client.context)[0]
     coach.goto("/people")
-    # By itself the page would look again in half a minute, later than this waits.
+    coach.until(lambda: coach.script("Boolean(document.querySelector('article.client')?.id)"))
+    coach.script(NO_MORE_LOOKS)
     start_exposure(client, step)
     coach.until(lambda: "to go" in coach.text("article.client"))
     assert coach.script("document.querySelector('article.client').classList.contains('on')")
@@ -175,8 +180,12 @@ def test_when_the_client_ends_it_the_next_practice_is_theirs_alone(
     expect(client.get_by_role("link", name=re.compile("^Sam"))).to_have_count(0)
     start_exposure(client, step)
     client.get_by_role("button", name="Finish", exact=True).tap()
-    client.wait_for_timeout(3_000)
+    all_sent(client)
     assert push_service.posts == []
+    # What the worker sends later than anything of the practice.
+    coach.tap("Test")
+    coach.until(lambda: shown(coach) == [("This works", "Rung can reach you here.")])
+    assert len(push_service.posts) == 1
     coach.goto("/people")
     assert "Robin" not in coach.text("main")
 
@@ -213,7 +222,8 @@ def test_the_clients_own_phone_rings_at_the_end_also_when_the_page_that_nobody_s
     step = step_id(firefox.script(PAGE, rating), STEPS[0][0])
     firefox.send(rating, {f"suds-{step}": "30"})
     exposure = str(uuid7())
-    begun = datetime.now(UTC) - timedelta(seconds=48)
+    # Half of its minute is left for the page to open and to be hidden.
+    begun = datetime.now(UTC) - timedelta(seconds=30)
     start = {"id": str(uuid7()), "exposure": exposure, "kind": "started", "at": begun.isoformat(), "step": step}
     start |= {"planned_minutes": 1, "check_in_minutes": 0, "stopping_rule": "time"}
     assert firefox.script(TELL, start) == 200

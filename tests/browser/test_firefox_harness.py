@@ -11,9 +11,9 @@ import pytest
 from webpush import WebPush, WebPushSubscription
 from webpush.vapid import VAPID
 
-from tests.browser.conftest import Problems
-from tests.browser.firefox import SIZE, Firefox
-from tests.browser.push_service import PushService
+from tests.make.firefox import SIZE, Firefox
+from tests.make.firefox_push import PushService
+from tests.make.phone import Problems
 
 PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width">

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.acts import all_sent, make_ladder, ready, start_exposure
-from tests.browser.told import started_elsewhere, tell
+from tests.make.forms import make_ladder, started_elsewhere, tell
+from tests.make.phone import all_sent
+from tests.make.taps import ready, start_exposure
 
 MINUTE = 60
 

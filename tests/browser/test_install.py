@@ -5,7 +5,9 @@ import struct
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.acts import controlled, make_account, until
+from tests.make.forms import make_account
+from tests.make.patience import MILLISECONDS
+from tests.make.phone import controlled, until
 
 
 def png_size(data: bytes) -> tuple[int, int]:
@@ -68,22 +70,23 @@ def test_the_service_worker_looks_after_every_page(signed_in: Page):
     assert signed_in.evaluate("navigator.serviceWorker.controller.scriptURL").endswith("/sw.js")
 
 
-def test_a_page_of_ours_shows_when_the_server_is_gone(chromium, own_server, problems):
+def test_a_page_of_ours_shows_when_the_server_is_gone(chromium, gate, problems):
     problems.allow("Failed to load resource|net::ERR_")
-    context: BrowserContext = chromium.new_context(base_url=own_server.origin)
+    context: BrowserContext = chromium.new_context(base_url=gate.origin)
+    context.set_default_timeout(MILLISECONDS)
     try:
         page = context.new_page()
         make_account(context, "Europe/Berlin")
         page.goto("/today")
         controlled(page)
         until(page, lambda: page.evaluate("caches.match('/offline').then(found => found !== undefined)"))
-        own_server.stop()
+        gate.stop()
         page.goto("/plan")
         offline = page.get_by_role("heading", level=1).inner_text()
         assert offline
         expect(page.get_by_text("Robin")).to_have_count(0)
         assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(250, 247, 241)"
-        own_server.start()
+        gate.start()
         page.reload()
         assert page.get_by_role("heading", level=1).inner_text() != offline
     finally:

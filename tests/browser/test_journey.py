@@ -3,11 +3,15 @@
 import re
 from datetime import datetime
 
+import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.acts import PASSWORD, all_sent, new_email, ready
+from tests.make.forms import PASSWORD, new_email
+from tests.make.phone import all_sent
+from tests.make.taps import ready
 
 
+@pytest.mark.long
 def test_a_stranger_signs_up_builds_a_ladder_practises_and_sees_the_day_filled(page: Page):
     sign_up(page)
     build_ladder(page)

@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.acts import PASSWORD, make_ladder, new_email, ready
+from tests.make.forms import PASSWORD, make_ladder, new_email
+from tests.make.taps import ready
 
 
 def tab_to(page: Page, target: Locator) -> None:

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.acts import all_sent, make_account, make_ladder, practise, ready, send, set_plan, start_exposure
-from tests.browser.coaching import become_coach, invite
+from tests.make.forms import become_coach, invite, make_account, make_ladder, practise, send, set_plan
+from tests.make.phone import all_sent
+from tests.make.taps import ready, start_exposure
 
 CUT_OFF = """
 () => {

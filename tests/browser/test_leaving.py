@@ -7,17 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.acts import (
-    OUTBOX_SIZE,
-    account_id,
-    all_sent,
-    controlled,
-    make_account,
-    make_ladder,
-    sign_in,
-    start_exposure,
-    until,
-)
+from tests.make.forms import account_id, make_account, make_ladder, sign_in
+from tests.make.phone import OUTBOX_SIZE, all_sent, controlled, until
+from tests.make.taps import start_exposure
 
 SECRETS = ("Look at a photo of a dog", "it will jump on me", "I shook and stayed", "not petting it")
 # Everything that a page of this origin could read back, as text; bytes as text too, should they be some.

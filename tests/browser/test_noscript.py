@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.acts import PASSWORD, make_account, make_ladder, new_email
+from tests.make.forms import PASSWORD, make_account, make_ladder, new_email
 
 
 @pytest.fixture

@@ -8,12 +8,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
-from tests.browser.acts import SAME_ORIGIN, all_sent, make_ladder, ready, start_exposure, until
+from tests.make.forms import SAME_ORIGIN, make_ladder
+from tests.make.phone import all_sent, until
+from tests.make.taps import ready, start_exposure
 
 
 @pytest.fixture
 def running(signed_in: Page, problems: Any) -> tuple[Page, str]:
     """A page on which an exposure runs that the server knows; its id."""
+    return a_run(signed_in, problems)
+
+
+def a_run(signed_in: Page, problems: Any) -> tuple[Page, str]:
     problems.allow("net::ERR_(FAILED|ABORTED|CONNECTION)")
     exposure = start_exposure(signed_in, make_ladder(signed_in.context)[0])
     all_sent(signed_in)
@@ -26,7 +32,7 @@ def urge(page: Page) -> None:
     before = int((re.findall(r"\d+$", button.inner_text()) or ["0"])[0])
     page.wait_for_timeout(350)  # a quicker one would be a shaking finger's
     button.tap()
-    expect(button).to_have_text(re.compile(rf"\b{before + 1}$"), timeout=1_000)
+    expect(button).to_have_text(re.compile(rf"\b{before + 1}$"))
 
 
 def kinds(context: BrowserContext, exposure: str) -> list[str]:
@@ -40,9 +46,12 @@ def ids_of(request: Request) -> list[str]:
     return [event["id"] for event in json.loads(request.post_data or "{}").get("events", [])]
 
 
-def test_a_request_that_hangs_costs_no_tap(running: tuple[Page, str]):
-    page, exposure = running
+def test_a_request_that_hangs_costs_no_tap(signed_in: Page, problems: Any):
+    signed_in.clock.install()
+    page, exposure = a_run(signed_in, problems)
     hung: list[Route] = []
+    given_up: list[Request] = []
+    page.on("requestfailed", lambda request: given_up.append(request))  # noqa: PLW0108  (a bound method of a list is refused)
 
     def hang(route: Route) -> None:
         hung.append(route)
@@ -53,7 +62,8 @@ def test_a_request_that_hangs_costs_no_tap(running: tuple[Page, str]):
     for _ in range(3):
         urge(page)
     expect(page.get_by_text("4 waiting to be sent")).to_be_visible()
-    page.wait_for_timeout(15_000)
+    assert not given_up
+    page.clock.fast_forward(15_000)
     all_sent(page)
     assert kinds(page.context, exposure) == ["started", *["resisted"] * 4]
 
@@ -132,9 +142,9 @@ def test_what_waits_can_be_sent_now(running: tuple[Page, str]):
 
     page.route("**/events", refuse)
     urge(page)
-    # By the third try the pause before the next one is long.
+    # By the third try the pause before the next one is twelve seconds at least.
     until(page, lambda: len(tries) >= 3)
-    with page.expect_request("**/events", timeout=5_000):
+    with page.expect_request("**/events", timeout=10_000):
         page.get_by_role("button", name="Send now").tap()
     expect(page.get_by_text("waiting to be sent. There is no connection right now.")).to_be_visible()
     page.unroute("**/events")

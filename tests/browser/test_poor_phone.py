@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.browser.acts import OUTBOX_SIZE, all_sent, controlled, make_account, make_ladder, start_exposure, until
-from tests.browser.told import tell
+from tests.make.forms import make_account, make_ladder, tell
+from tests.make.phone import OUTBOX_SIZE, all_sent, controlled, until
+from tests.make.taps import start_exposure
 
 # Keeps the connections to the outbox where a test can cut them.
 WATCH_STORAGE = """
@@ -132,7 +133,9 @@ def test_looks_at_the_record_do_not_pile_up_on_a_slow_network(phone_with: Made):
     all_sent(page)
     hung: list[Route] = []
     page.route("**/record", lambda route: hung.append(route))  # noqa: PLW0108  (a bound method of a list is refused)
-    for _ in range(7):
+    page.clock.run_for(2_000)
+    until(page, lambda: hung or page.clock.run_for(500))
+    for _ in range(6):
         page.clock.run_for(2_000)
         page.wait_for_timeout(50)
     assert len(hung) == 1

@@ -6,25 +6,20 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.acts import (
-    all_sent,
-    make_account,
-    make_ladder,
-    ready,
-    seconds_left,
-    sign_in,
-    start_exposure,
-    until,
-)
-from tests.browser.told import started_elsewhere, tell
+from tests.make.forms import make_account, make_ladder, sign_in, started_elsewhere, tell
+from tests.make.phone import all_sent, until
+from tests.make.taps import ready, seconds_left, start_exposure
 
-# The outbox takes its time to open.
+# The outbox opens only when `letItOpen` is called, and the page waits for it as long as that takes.
 SLOW_OUTBOX = """
+const opened = new Promise(resolve => (window.letItOpen = resolve));
 const listen = EventTarget.prototype.addEventListener;
 IDBOpenDBRequest.prototype.addEventListener = function (type, heard, options) {
-  const late = event => setTimeout(() => heard.call(this, event), 1500);
+  const late = event => opened.then(() => heard.call(this, event));
   listen.call(this, type, type === "success" ? late : heard, options);
 };
+const wait = window.setTimeout;
+window.setTimeout = (task, pause, ...more) => wait(task, pause === 3000 ? 9e8 : pause, ...more);
 """
 
 
@@ -104,6 +99,7 @@ def test_a_tap_while_the_outbox_opens_counts(signed_in: Page, steps: list[str]):
     until(page, lambda: page.evaluate("Boolean(customElements.get('practice-page'))"))
     page.get_by_role("button", name=re.compile("^Urge, resisted")).tap()
     assert page.locator("practice-page[data-ready]").count() == 0
+    page.evaluate("letItOpen()")
     expect(page.get_by_role("button", name=re.compile("^Urge, resisted"))).to_contain_text("1")
 
 

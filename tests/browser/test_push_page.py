@@ -6,7 +6,6 @@ panel's own logic runs against a subscription that the page makes up. A real one
 
 import json
 import re
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -14,19 +13,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Worker, expect
 
-from tests.browser.acts import (
-    account_id,
-    all_sent,
-    controlled,
-    make_account,
-    make_ladder,
-    ready,
-    send,
-    sign_in,
-    start_exposure,
-    until,
-)
-from tests.browser.conftest import Problems
+from tests.make.forms import account_id, make_account, make_ladder, send, sign_in
+from tests.make.phone import Problems, all_sent, controlled, until
+from tests.make.taps import ready, start_exposure
 
 SHOWN = """
 navigator.serviceWorker.ready.then(registration => registration.getNotifications()).then(list =>
@@ -36,6 +25,19 @@ TAP = """
 async ([tag, action]) => {
   const [notification] = await registration.getNotifications({ tag });
   self.dispatchEvent(new NotificationEvent("notificationclick", { notification, action }));
+}
+"""
+# The service worker gives a page as long as it needs to answer, and leaves what it showed until `timeIsUp` is called;
+# from then on its time is the real one.
+PATIENT_WORKER = """
+() => {
+  const wait = self.setTimeout;
+  const waiting = [];
+  self.setTimeout = (task, pause, ...more) => waiting.push(() => task(...more));
+  self.timeIsUp = () => {
+    self.setTimeout = wait;
+    for (const task of waiting) task();
+  };
 }
 """
 # The record is never asked for by the clock, only when there is a reason.
@@ -139,11 +141,13 @@ def a_coach(phone: Callable[..., BrowserContext], client: Page) -> tuple[Browser
     return coach, befriend(client.context, coach)
 
 
-def cheer(coach: BrowserContext, support: str, text: str = "Still with you.") -> float:
-    """Send a cheer; when it was sent."""
-    moment = time.monotonic()
+def cheer(coach: BrowserContext, support: str, text: str = "Still with you.") -> None:
     send(coach, f"/people/{support}/cheers", {"text": text})
-    return moment
+
+
+def stand_still(page: Page) -> None:
+    """Stop the page's clock, which was installed: from here on it goes only as far as a test says."""
+    page.clock.pause_at(page.evaluate("Date.now()") / 1_000 + 1)
 
 
 def registered(page: Page) -> None:
@@ -193,33 +197,38 @@ def test_a_cheer_shows_on_the_running_timer_when_it_is_pushed_and_nothing_is_pol
     coach, support = a_coach(phone, allowed)
     steps = make_ladder(allowed.context)
     registered(allowed)
+    allowed.clock.install()
     allowed.add_init_script(NO_POLL)
     exposure = start_exposure(allowed, steps[0])
     all_sent(allowed)
     pushes = Pushes(allowed)
+    stand_still(allowed)
     asked: list[str] = []
     allowed.on("request", lambda request: asked.append(request.url) if "/record" in request.url else None)
     cheer(coach, support)
-    allowed.wait_for_timeout(2500)
+    allowed.clock.run_for(2_500)
     assert asked == []
     expect(bar(allowed)).to_be_hidden()
-    moment = time.monotonic()
+    # The page's clock stands: whatever shows now has waited for nothing.
     pushes.push(f"/exposures/{exposure}", "cheer", "Robin", data={"kind": "cheer", "exposure": exposure})
     expect(bar(allowed)).to_contain_text("Still with you.")
-    assert time.monotonic() - moment < 2
     assert len(asked) == 1
+    allowed.clock.run_for(1_000)
     expect(allowed.locator("[data-part=live]")).to_contain_text("Still with you.")
 
 
 def test_a_cheer_shows_within_two_seconds_where_nothing_is_pushed(phone, signed_in: Page):
     coach, support = a_coach(phone, signed_in)
     steps = make_ladder(signed_in.context)
+    signed_in.clock.install()
     start_exposure(signed_in, steps[0])
     all_sent(signed_in)
-    moment = cheer(coach, support)
+    stand_still(signed_in)
+    cheer(coach, support)
+    signed_in.clock.run_for(2_000)
     expect(bar(signed_in)).to_contain_text("Still with you.")
     expect(bar(signed_in)).to_contain_text("Robin, just now")
-    assert time.monotonic() - moment < 2.5
+    signed_in.clock.resume()
     signed_in.reload()
     ready(signed_in)
     expect(bar(signed_in)).to_contain_text("Still with you.")
@@ -230,11 +239,15 @@ def test_a_cheer_shows_within_two_seconds_where_nothing_is_pushed(phone, signed_
 
 def test_without_a_supporter_the_record_is_asked_for_seldom(signed_in: Page):
     steps = make_ladder(signed_in.context)
+    signed_in.clock.install()
     start_exposure(signed_in, steps[0])
     all_sent(signed_in)
+    stand_still(signed_in)
     asked: list[str] = []
     signed_in.on("request", lambda request: asked.append(request.url) if "/record" in request.url else None)
-    signed_in.wait_for_timeout(4000)
+    for _ in range(8):
+        signed_in.clock.run_for(500)
+        signed_in.wait_for_timeout(50)
     assert len(asked) <= 1
 
 
@@ -269,7 +282,7 @@ def test_the_running_screen_fits_the_phone_with_a_cheer_on_it(phone, width: int,
         coach, support, "This is hard, and you are doing it, one minute after the other, for all that you want to do."
     )
     expect(bar(page)).to_be_visible()
-    until(page, lambda: page.evaluate("document.documentElement.scrollHeight") <= height, 5)
+    until(page, lambda: page.evaluate("document.documentElement.scrollHeight") <= height)
     for button in page.locator("[data-section=running] button:visible").all():
         box = button.bounding_box()
         assert box
@@ -280,10 +293,12 @@ def test_what_the_page_shows_anyway_is_quiet_and_goes(allowed: Page):
     steps = make_ladder(allowed.context)
     exposure = start_exposure(allowed, steps[0])
     pushes = Pushes(allowed)
+    pushes.worker.evaluate(PATIENT_WORKER)
     pushes.push(f"/exposures/{exposure}", data={"kind": "check_in", "exposure": exposure})
-    until(allowed, pushes.shown, 5)
+    until(allowed, pushes.shown)
     assert pushes.shown()[0]["silent"]
-    until(allowed, lambda: not pushes.shown(), 5)
+    pushes.worker.evaluate("self.timeIsUp()")
+    until(allowed, lambda: not pushes.shown())
     pushes.push(f"/exposures/{exposure}", data={"kind": "check_in", "exposure": str(uuid.uuid4())})
     until(allowed, pushes.shown)
     assert not pushes.shown()[0]["silent"]

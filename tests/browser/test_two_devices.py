@@ -6,7 +6,9 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.acts import all_sent, make_account, make_ladder, ready, sign_in, start_exposure
+from tests.make.forms import make_account, make_ladder, sign_in
+from tests.make.phone import all_sent
+from tests.make.taps import ready, start_exposure
 
 NETWORK = re.compile("/(events|record|away)$")
 

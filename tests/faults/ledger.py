@@ -10,11 +10,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from erp.domain.exposure.event import NewEvent, parse
+from erp.domain.exposure.columns import columns_of
+from erp.domain.exposure.event import IncomingEvent, event_of, parse
 from erp.domain.exposure.fold import fold
-from erp.domain.exposure.reading import happening
-from erp.domain.recording import totals_of
-from erp.storage.exposure import Event, Exposure
+from erp.storage.exposure import EventRow, Exposure
 from erp.storage.notification import Delivery, Notification
 
 
@@ -23,7 +22,7 @@ class Entry:
     """One event of a phone. `kept`: the phone said that it is stored, so it must arrive."""
 
     account: uuid.UUID
-    event: NewEvent
+    event: IncomingEvent
     kept: bool = False
 
 
@@ -69,7 +68,7 @@ def audit(session: Session, ledger: Ledger) -> Audit:
     """Hold the database against the ledger: each event there once, as it was recorded, and nothing else."""
     entries = ledger.entries()
     found = Audit(kept=sum(entry.kept for entry in entries.values()))
-    rows = {(row.account_id, row.id): row for row in session.scalars(select(Event))}
+    rows = {(row.account_id, row.id): row for row in session.scalars(select(EventRow))}
     found.lost = [said(entry) for key, entry in entries.items() if entry.kept and key not in rows]
     found.unsure = sum(not entry.kept and key in rows for key, entry in entries.items())
     found.doubled = [f"{row.kind} {row.id} that no phone recorded" for key, row in rows.items() if key not in entries]
@@ -93,12 +92,12 @@ def said(entry: Entry) -> str:
 
 def unlike(session: Session, arrived: list[Entry]) -> Iterator[str]:
     """Exposures whose row is not what the events in the ledger fold to: one counted twice would show here."""
-    events: dict[uuid.UUID, list[NewEvent]] = {}
+    events: dict[uuid.UUID, list[IncomingEvent]] = {}
     for entry in arrived:
         events.setdefault(entry.event.exposure_id, []).append(entry.event)
     for row in session.scalars(select(Exposure)):
-        state = fold(happening(one.id, one.kind, one.at, 0, one.value, one.data) for one in events.get(row.id, []))
-        folded = totals_of(state) | {"curve": [list(point) for point in state.curve]}
+        state = fold(event_of(one.id, one.kind, one.at, 0, one.value, one.data) for one in events.get(row.id, []))
+        folded = columns_of(state).values()
         wrong = sorted(name for name, value in folded.items() if getattr(row, name) != value)
         if wrong:
             yield f"exposure {row.id}: {', '.join(wrong)}"

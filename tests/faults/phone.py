@@ -1,9 +1,6 @@
 """A phone of the soak: a real Chromium with a profile of its own, in which a person practises and things go wrong."""
 
-import os
 import random
-import shutil
-import signal
 import time
 import uuid
 from collections import Counter
@@ -18,9 +15,9 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Error, Page, Playwright, sync_playwright
 from uuid6 import uuid7
 
-from tests.browser.acts import account_id, make_account, make_ladder, sign_in
-from tests.browser.conftest import FLAGS, PHONE
 from tests.faults.ledger import Ledger
+from tests.make.forms import account_id, make_account, make_ladder, sign_in
+from tests.make.phone import kill, settings, switch_on
 
 PATIENCE = 8_000
 TAPS = 14
@@ -86,15 +83,8 @@ class Phone:
         """The browser, started when it is not there."""
         if self._context is None:
             self._playwright = self._playwright or sync_playwright().start()
-            options = PHONE | {
-                "executable_path": os.environ.get("RUNG_CHROMIUM") or shutil.which("chromium"),
-                "args": FLAGS,
-                "base_url": self.origin,
-                "locale": "en-US",
-                "timezone_id": self.person.zone,
-                "extra_http_headers": {"X-Forwarded-For": self.address},
-            }
-            context = self._playwright.chromium.launch_persistent_context(self.folder, **options)
+            options = settings(self.origin, self.person.zone, self.address)
+            context = switch_on(self._playwright, self.folder, options)
             context.set_default_timeout(PATIENCE)
             context.expose_binding("told", lambda _source, message: self._hear(message))
             context.add_init_script(LISTEN)
@@ -250,13 +240,7 @@ class Phone:
 
     def _kill(self) -> None:
         """SIGKILL for the browser that has our profile open."""
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                words = (process / "cmdline").read_bytes().split(b"\0")
-                if f"--user-data-dir={self.folder}".encode() in words and not any(
-                    word.startswith(b"--type=") for word in words
-                ):
-                    os.kill(int(process.name), signal.SIGKILL)
+        kill(self.folder)
         self._gone()
 
     # By taps.

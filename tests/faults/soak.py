@@ -34,13 +34,14 @@ from erp.domain.support import invitation as invitations
 from erp.jobs.tasks import Jobs
 from erp.settings import Settings
 from erp.storage.db import Sessions, box, open_engine
-from tests.browser.conftest import Server, new_address, quiet_zone
 from tests.conftest import DATA_KEY, SECRET_KEY, VAPID
 from tests.faults.ledger import Audit, Ledger, Told, audit, told
 from tests.faults.phone import Person, Phone
 from tests.faults.proxy import ROUGH, Fault, Proxy
-from tests.push.crew import Clock, an_account
-from tests.push.service import CREATED, RESET, Answer, PushService, answers, busy
+from tests.make.crew import Clock, an_account
+from tests.make.phone import new_address, quiet_zone
+from tests.make.push_service import CREATED, RESET, Answer, PushService, answers, busy
+from tests.make.server import Server
 from tools.browser import find
 
 ROOT = Path(__file__).parents[2]

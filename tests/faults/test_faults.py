@@ -8,7 +8,7 @@ import pytest
 from tests.faults.proxy import BRISK
 from tests.faults.soak import Wish, soak
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 
 
 def test_nothing_is_lost_or_doubled_on_a_bad_network_with_everything_killed_at_random(tmp_path: Path):

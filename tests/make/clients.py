@@ -20,7 +20,7 @@ from erp.domain.practice import plan as plans
 from erp.domain.practice import record as practice_record
 from erp.storage.account import Account
 from erp.storage.ladder import Fear, Step
-from erp.storage.practice import Tally
+from erp.storage.practice import PracticeTotals
 from tests.unit.practice import reference_calendar as reference
 
 ZONES = (
@@ -119,7 +119,7 @@ class Client:
         )
         session.add(self.account)
         session.flush()
-        session.add(Tally(account_id=self.account.id, first_day=dates.local_day(now, zone)))
+        session.add(PracticeTotals(account_id=self.account.id, first_day=dates.local_day(now, zone)))
         fear = Fear(account_id=self.account.id, name="dogs", created_at=now)
         session.add(fear)
         session.flush()
@@ -184,7 +184,7 @@ class Client:
         else:
             del self.pauses[pause_id]
 
-    def event(self, exposure: uuid.UUID, kind: str, at: datetime, **data: Any) -> exposure_events.NewEvent:
+    def event(self, exposure: uuid.UUID, kind: str, at: datetime, **data: Any) -> exposure_events.IncomingEvent:
         """An event as the phone sends it; `at` is what the phone's clock showed."""
         raw = {"id": str(uuid.UUID(int=next(self.numbers))), "exposure": str(exposure), "kind": kind, **data}
         if kind == "started":
@@ -192,7 +192,7 @@ class Client:
         return exposure_events.parse({**raw, "at": at.isoformat()})
 
     def sends(
-        self, *events: exposure_events.NewEvent, slow: timedelta = timedelta(), skew: timedelta | None = None
+        self, *events: exposure_events.IncomingEvent, slow: timedelta = timedelta(), skew: timedelta | None = None
     ) -> recording.Receipt:
         """Record events now; `slow` is how far the phone's clock stands behind, `skew` what it measured itself."""
         return recording.record(self.session, self.account.id, events, self.now - slow, self.now, skew)
@@ -238,7 +238,9 @@ class Client:
 
     def settled_through(self) -> date | None:
         """The Sunday up to which the real code has settled the streak."""
-        return self.session.scalar(select(Tally.settled_through).where(Tally.account_id == self.account.id))
+        return self.session.scalar(
+            select(PracticeTotals.settled_through).where(PracticeTotals.account_id == self.account.id)
+        )
 
     def states(self, first: date, last: date) -> list[str]:
         """The states of the days as the real code reads them, checked against the reference."""

@@ -3,7 +3,7 @@
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from erp.domain.exposure.fold import Happening
+from erp.domain.exposure.event import Event
 
 NOON = datetime(2026, 3, 8, 12, tzinfo=UTC)
 START = {
@@ -19,7 +19,7 @@ START = {
 }
 
 
-def happens(number: int, kind: str, after: float, /, **data: object) -> Happening:
+def happens(number: int, kind: str, after: float, /, **data: object) -> Event:
     """An event with the id `number`, so many minutes after noon."""
     whole = {**START, **data} if kind == "started" else data
-    return Happening(uuid.UUID(int=number), kind, NOON + timedelta(minutes=after), whole)
+    return Event(uuid.UUID(int=number), kind, NOON + timedelta(minutes=after), whole)

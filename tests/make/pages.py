@@ -179,4 +179,4 @@ def page_error(answer: TestResponse) -> str:
 
 def is_page(answer: TestResponse) -> bool:
     """Whether the answer is a whole page and not a fragment."""
-    return "<!doctype html>" in answer.get_data(as_text=True)
+    return "<!doctype html>" in answer.get_data(as_text=True).lower()

@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 from erp.domain import dates
 from erp.domain import delivery as delivering
 from erp.domain.notification import device as devices
+from erp.domain.notification.kinds import Outcome
 from erp.domain.notification.subscription import Subscription
 from erp.domain.support import invitation as invitations
 from erp.domain.support import relation as relations
 from erp.domain.support import sharing
 from erp.storage.account import Account
 from erp.storage.notification import Delivery, Device, Notification
-from erp.storage.practice import Tally
+from erp.storage.practice import PracticeTotals
 from erp.storage.support import Support
 from tests.make.clients import Client, local
 
@@ -40,7 +41,7 @@ def person(session: Session, name: str = "Sam", zone: str = ZONE, now: datetime 
     )
     session.add(account)
     session.flush()
-    session.add(Tally(account_id=account.id, first_day=dates.local_day(now, zone)))
+    session.add(PracticeTotals(account_id=account.id, first_day=dates.local_day(now, zone)))
     session.flush()
     return account
 
@@ -58,7 +59,7 @@ def accepts(client: Client, who: Account) -> Support:
 
 def lets(relation: Support, **changes: Any) -> None:
     """The client changes what the supporter may see or hear; the rest stays."""
-    now = {"contact": relation.contact, "told": relation.told}
+    now = {"contact": relation.contact, "told": relation.allowed_kinds}
     shown = {"titles": relation.shares_titles, "suds": relation.shares_suds, "notes": relation.shares_notes}
     relations.share(relation, {**now, **shown, **changes})
 
@@ -123,7 +124,7 @@ def phone(session: Session, account_id: uuid.UUID, name: str = "phone", now: dat
 def sent(session: Session, now: datetime, result: str = "sent", **more: Any) -> list[delivering.Claimed]:
     """Hand out and take what is due, and mark all of it alike; what was taken."""
     taken = takes(session, now)
-    delivering.mark(session, [delivering.Outcome(each, result, **more) for each in taken], now)
+    delivering.mark(session, [delivering.Attempt(each, Outcome(result), **more) for each in taken], now)
     return taken
 
 
@@ -158,5 +159,5 @@ def marks(session: Session, claimed: delivering.Claimed, result: str, at: dateti
     """What a worker writes some time later."""
     retry_after = more.pop("retry_after", None)
     session.expire_all()
-    delivering.mark(session, [delivering.Outcome(claimed, result, retry_after)], at, **more)
+    delivering.mark(session, [delivering.Attempt(claimed, Outcome(result), retry_after)], at, **more)
     session.expire_all()

@@ -9,8 +9,8 @@ from erp.push import Push
 from erp.settings import Settings, VapidKeys
 from erp.storage.db import Sessions, open_engine
 from tests.conftest import VAPID
-from tests.push.crew import Crew, a_crew
-from tests.push.service import PushService
+from tests.make.crew import Crew, a_crew
+from tests.make.push_service import PushService
 
 CONTACT = "mailto:somebody@rung.example.org"
 MakePush = Callable[..., Push]

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from erp.domain.account.account import person_of
 from erp.domain.dates import local_day
-from erp.domain.exposure.signals import look_away
+from erp.domain.exposure.signals import note_hidden
 from erp.domain.notification import kinds as supports_kinds
 from erp.domain.notification.outbox import tell_device
 from erp.domain.practice.plan import add_pause
@@ -19,8 +19,8 @@ from erp.domain.support import cheer as cheers
 from erp.domain.support import relation as relations
 from erp.storage.account import Account
 from erp.storage.notification import Delivery, Device, Notification
-from tests.push.crew import NOON, SECRET, Crew
-from tests.push.service import (
+from tests.make.crew import NOON, SECRET, Crew
+from tests.make.push_service import (
     APPLE_BAD_TOKEN,
     APPLE_OTHER_KEY,
     ENDLESS,
@@ -126,7 +126,7 @@ def test_a_device_that_is_gone_is_dropped_and_its_person_is_told_so(crew: Crew, 
         coach = crew.support(session, support).supporter_id
         person = person_of(session, coach)
         assert person
-        assert person.deaf
+        assert person.has_stopped_device
         gone = session.scalars(select(Device).where(Device.stopped_at.is_not(None))).one()
         assert gone.subscription is None
         assert gone.digest is None
@@ -301,7 +301,7 @@ def test_the_locked_phone_of_the_client_rings_at_each_check_in_and_at_the_end(cr
     crew.client_device(mine)
     exposure = crew.practise("started", planned_minutes=10, check_in_minutes=4)
     with crew.writing() as session:
-        look_away(session, crew.client, exposure, True, crew.clock())
+        note_hidden(session, crew.client, exposure, True, crew.clock())
     rung = []
     for _ in range(24):
         crew.clock.ahead += timedelta(seconds=30)
@@ -317,8 +317,8 @@ def test_who_looks_at_the_timer_again_is_not_rung(crew: Crew, push_service: Push
     crew.client_device(mine)
     exposure = crew.practise("started", planned_minutes=10, check_in_minutes=4)
     with crew.writing() as session:
-        look_away(session, crew.client, exposure, True, crew.clock())
-        look_away(session, crew.client, exposure, False, crew.clock())
+        note_hidden(session, crew.client, exposure, True, crew.clock())
+        note_hidden(session, crew.client, exposure, False, crew.clock())
     crew.clock.ahead = timedelta(minutes=11)
     crew.jobs.deliver_now()
     assert push_service.received() == []
@@ -390,7 +390,7 @@ def test_a_practice_that_goes_on_past_its_end_is_asked_about_until_it_counts_as_
     crew.client_device(mine)
     exposure = crew.practise("started", planned_minutes=10, check_in_minutes=5, stopping_rule="tested")
     with crew.writing() as session:
-        look_away(session, crew.client, exposure, True, crew.clock())
+        note_hidden(session, crew.client, exposure, True, crew.clock())
     for _ in range(60):
         crew.clock.ahead += timedelta(minutes=1)
         crew.jobs.deliver_now()

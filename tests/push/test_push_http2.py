@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from erp.push import Message, Outcome, Push
+from tests.make.push_service import CREATED, PushService, answers
 from tests.push.conftest import MakePush
-from tests.push.service import CREATED, PushService, answers
 
 HELLO = Message(b"{}", ttl=60)
 

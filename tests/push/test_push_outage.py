@@ -12,8 +12,8 @@ from erp.domain.notification.subscription import Subscription
 from erp.domain.recording import record
 from erp.domain.support import cheer as cheers
 from erp.storage.notification import Delivery, Notification
-from tests.push.crew import NOON, SECRET, Crew
-from tests.push.service import PushService, answers
+from tests.make.crew import NOON, SECRET, Crew
+from tests.make.push_service import PushService, answers
 
 
 def practised(crew: Crew, minutes_ago: int, minutes: int = 10) -> uuid.UUID:

@@ -14,17 +14,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from erp.domain.exposure.signals import look_away
+from erp.domain.exposure.signals import note_hidden
 from erp.jobs.tasks import Jobs
 from erp.settings import VapidKeys
 from erp.storage.notification import Delivery, Notification
 from tests.conftest import DATA_KEY, SECRET_KEY
-from tests.push.crew import Crew
-from tests.push.service import HANG, PushService
+from tests.make.crew import Crew
+from tests.make.patience import PATIENCE, until
+from tests.make.push_service import HANG, PushService
 
 ROOT = Path(__file__).parents[2]
-# Several processes that start at once on a busy machine take their time.
-STARTING = 60
 Start = Callable[..., subprocess.Popen[bytes]]
 # The worker as it is, but for how long it may keep what it took: nobody wants to wait half a minute in a test.
 SHORT_LEASE = """
@@ -84,27 +83,20 @@ def worker(crew: Crew, woken: Jobs, tmp_path: Path) -> Iterator[Start]:
         process.wait()
 
 
-def until(condition: Callable[[], object], seconds: float = STARTING) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.02)
-
-
 def test_a_worker_process_is_woken_by_the_web_process_and_tells_that_it_lives(
     crew: Crew, push_service: PushService, woken: Jobs, worker: Start, tmp_path: Path
 ):
     phone = push_service.subscribe()
     crew.coach("sam", phone)
-    assert not woken.seen()
+    assert not woken.swept_lately()
     process = worker()
-    until(woken.seen)
+    until(woken.swept_lately)
     for number in range(3):
         crew.practise("started")
         woken.wake()
-        push_service.wait_for(number + 1, phone, STARTING)
+        push_service.wait_for(number + 1, phone)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=15) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     assert '"result": "sent"' in (tmp_path / "worker.log").read_text()
 
 
@@ -117,10 +109,10 @@ def test_something_due_later_is_sent_on_time_without_another_nudge(
     exposure = crew.practise("started", planned_minutes=1, check_in_minutes=0)
     due = (crew.clock() + timedelta(seconds=3)).replace(microsecond=999_000)
     with crew.writing() as session:
-        look_away(session, crew.client, exposure, True, crew.clock())
+        note_hidden(session, crew.client, exposure, True, crew.clock())
         session.scalars(select(Notification)).one().due_at = due
     woken.wake(due)
-    (rung,) = push_service.wait_for(1, phone, STARTING)
+    (rung,) = push_service.wait_for(1, phone)
     early = time.monotonic() - rung.at - (crew.clock() - due).total_seconds()
     assert early < 0.5
 
@@ -152,12 +144,14 @@ def test_what_a_killed_worker_had_taken_is_sent_by_another_when_the_lease_is_ove
     crew.practise("started")
     woken.wake()
     until(lambda: push_service.received(phone))
-    taken = time.monotonic()
     first.kill()
     assert first.wait() == -signal.SIGKILL
+    with crew.sessions.reading() as session:
+        lease_ends = session.scalars(select(Delivery.next_at)).one()
     worker("--no-periodic", lease=5)
-    (sent,) = push_service.wait_for(1, phone, STARTING)
-    assert sent.at - taken > 4
+    (sent,) = push_service.wait_for(1, phone)
+    early = time.monotonic() - sent.at - (crew.clock() - lease_ends).total_seconds()
+    assert early < 0.5
     until(lambda: states(crew) == ["sent"])
 
 
@@ -176,6 +170,6 @@ def test_two_worker_processes_share_the_work(crew: Crew, push_service: PushServi
         crew.practise("started")
         for _ in range(4):
             woken.wake()
-        push_service.wait_for(20 * (number + 1), patience=STARTING)
+        push_service.wait_for(20 * (number + 1))
     time.sleep(0.5)
     assert sorted(len(push_service.received(phone)) for phone in phones) == [3] * 20

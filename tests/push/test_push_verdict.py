@@ -3,8 +3,9 @@ from base64 import urlsafe_b64encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erp.push.line import Answer
-from erp.push.verdict import LONGEST_WAIT, Outcome, judge, legible
+from erp.domain.notification.kinds import Outcome
+from erp.push.connection import Answer
+from erp.push.verdict import LONGEST_WAIT, legible, result_of
 
 TOKEN = urlsafe_b64encode(bytes(range(60))).decode()
 ENDPOINTS = [
@@ -24,7 +25,7 @@ NUMBERS = st.integers(-(10**5), 10**20)
     now=st.floats(0, 4e9),
 )
 def test_every_answer_means_something(status: int, said: str, retry_after: str | None, now: float):
-    result = judge(Answer(status, said, retry_after), now)
+    result = result_of(Answer(status, said, retry_after), now)
     assert (result.outcome is Outcome.sent) == (status < 300)
     assert result.retry_after is None or 0 <= result.retry_after.total_seconds() <= LONGEST_WAIT.total_seconds()
 

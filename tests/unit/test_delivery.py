@@ -12,6 +12,8 @@ from erp.domain.delivery import Claimed
 from erp.domain.exposure import signals
 from erp.domain.notification import device as devices
 from erp.domain.notification import outbox
+from erp.domain.notification.facts import StartFacts
+from erp.domain.notification.kinds import Kind
 from erp.domain.support import invitation as invitations
 from erp.storage.account import Account
 from erp.storage.notification import Device
@@ -44,11 +46,12 @@ def test_what_is_taken_holds_all_that_sending_needs(client: Client, sam: Support
     assert taken == Claimed(
         id=taken.id,
         attempt=1,
-        kind="started",
-        facts={"name": "Noor"},
+        kind=Kind.started,
+        facts=StartFacts("Noor"),
         support_id=sam.id,
         exposure_id=taken.exposure_id,
-        subscription=device.subscription,
+        subscription=subscription(f"phone-{sam.supporter_id}"),
+        origin="https://rung.example",
         locale="en",
         discreet=False,
         created_at=NOON,
@@ -105,7 +108,7 @@ def test_a_late_answer_of_a_lost_lease_changes_nothing(taken: Claimed, device: D
     marks(session, taken, result, NOON + LEASE + A_SECOND)
     assert fates(session) == ["started: waiting"]
     assert delivering.next_due(session) == NOON + 2 * LEASE
-    assert (device.stopped_at, device.subscription) == (None, taken.subscription)
+    assert (device.stopped_at, device.subscription) == (None, taken.subscription.stored(taken.origin))
 
 
 def test_a_late_answer_that_it_got_through_ends_it(taken: Claimed, device: Device, session: Session):
@@ -239,7 +242,7 @@ def test_a_retry_that_a_worker_found_too_late_is_given_up(taken: Claimed, sessio
 def test_the_next_look_is_at_whatever_is_due_first(client: Client, device: Device, session: Session):
     assert delivering.next_due(session) is None
     phone(session, client.account.id)
-    signals.look_away(session, client.account.id, begins(client, check_in_minutes=5), away=True, now=NOON)
+    signals.note_hidden(session, client.account.id, begins(client, check_in_minutes=5), hidden=True, now=NOON)
     assert delivering.next_due(session) == NOON
     takes(session, NOON)
     assert delivering.next_due(session) == NOON + LEASE

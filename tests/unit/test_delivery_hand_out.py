@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from erp.domain import delivery as delivering
 from erp.domain.exposure import signals
 from erp.domain.notification import outbox
+from erp.domain.notification.facts import CheerFacts, Facts
 from erp.domain.support import cheer as cheers
 from erp.domain.support import invitation as invitations
 from erp.domain.support import pings
@@ -57,7 +58,7 @@ def test_what_is_due_is_handed_to_every_device_of_its_person_once(client: Client
     assert delivering.hand_out(session, NOON) == 0
     taken = delivering.claim(session, NOON)
     assert len(taken) == 2
-    assert laptop.subscription in [each.subscription for each in taken]
+    assert laptop.subscription in [each.subscription.stored(each.origin) for each in taken]
     assert fates(session) == ["started: waiting waiting"]
 
 
@@ -69,13 +70,13 @@ def test_of_two_practices_that_are_told_at_once_the_later_is_heard(client: Clien
         events.append(client.event(exposure, "finished", start + lasts * A_MINUTE))
     client.sends(*events)
     (heard,) = takes(session, NOON)
-    assert heard.facts["seconds"] == 480
+    assert heard.facts.stored()["seconds"] == 480
     assert sorted(fates(session)) == ["finished: superseded", "finished: waiting"]
 
 
 def test_nothing_is_handed_out_before_it_is_due(client: Client, session: Session):
     phone(session, client.account.id)
-    signals.look_away(session, client.account.id, begins(client, check_in_minutes=5), away=True, now=NOON)
+    signals.note_hidden(session, client.account.id, begins(client, check_in_minutes=5), hidden=True, now=NOON)
     due = NOON + 5 * A_MINUTE
     assert takes(session, due - A_SECOND) == []
     assert [each.kind for each in takes(session, due)] == ["check_in"]
@@ -111,7 +112,8 @@ def test_a_test_goes_to_its_own_device_alone_at_any_hour(sam: Support, session: 
     night = local(ZONE, 2026, 11, 18, 23)
     outbox.tell_device(session, laptop, night)
     (claimed,) = takes(session, night)
-    assert (claimed.kind, claimed.subscription, claimed.facts) == ("test", laptop.subscription, {})
+    assert claimed.subscription.stored(claimed.origin) == laptop.subscription
+    assert (claimed.kind, claimed.facts) == ("test", Facts())
     assert claimed.expires_at == night + timedelta(minutes=5)
 
 
@@ -157,7 +159,7 @@ def test_the_quiet_hours_are_those_of_who_hears_it_in_their_zone(client: Client,
     client.now += 3 * 60 * A_MINUTE
     begins(client)  # midnight in Tokyo, 10:00 in New York
     (claimed,) = takes(session, client.now)
-    assert claimed.subscription["endpoint"].split("/")[-1].startswith("Kim")
+    assert claimed.subscription.endpoint.split("/")[-1].startswith("Kim")
 
 
 def test_who_has_no_quiet_hours_hears_at_night(client: Client, sam: Support, session: Session):
@@ -170,7 +172,7 @@ def test_who_has_no_quiet_hours_hears_at_night(client: Client, sam: Support, ses
 def test_ones_own_timer_rings_in_quiet_hours(client: Client, session: Session):
     client.now = local(ZONE, 2026, 11, 18, 23)
     phone(session, client.account.id)
-    signals.look_away(session, client.account.id, begins(client, check_in_minutes=0), away=True, now=client.now)
+    signals.note_hidden(session, client.account.id, begins(client, check_in_minutes=0), hidden=True, now=client.now)
     assert [each.kind for each in takes(session, client.now + 20 * A_MINUTE)] == ["end"]
 
 
@@ -180,7 +182,7 @@ def test_a_cheer_waits_for_the_morning_of_the_client(client: Client, sam: Suppor
     cheers.send(session, sam, {"text": "Still with you."}, client.now)
     assert takes(session, client.now) == []
     (claimed,) = takes(session, local(ZONE, 2026, 11, 19, 8))
-    assert (claimed.kind, claimed.facts) == ("cheer", {"name": "Sam", "text": "Still with you."})
+    assert (claimed.kind, claimed.facts) == ("cheer", CheerFacts(name="Sam", text="Still with you."))
 
 
 # What changed meanwhile.
@@ -251,7 +253,7 @@ def test_a_cheer_does_not_stand_for_a_ping_where_each_coaches_the_other(client: 
 
 def test_the_next_signal_follows_the_last_until_the_end(client: Client, session: Session):
     phone(session, client.account.id)
-    signals.look_away(session, client.account.id, begins(client, check_in_minutes=5), away=True, now=NOON)
+    signals.note_hidden(session, client.account.id, begins(client, check_in_minutes=5), hidden=True, now=NOON)
     rung = []
     while (due := delivering.next_due(session)) and due < NOON + A_DAY:
         rung += [(each.kind, (due - NOON) / A_MINUTE) for each in sent(session, due)]
@@ -260,7 +262,7 @@ def test_the_next_signal_follows_the_last_until_the_end(client: Client, session:
 
 def test_a_worker_that_slept_rings_once_and_goes_on_from_now(client: Client, session: Session):
     phone(session, client.account.id)
-    signals.look_away(session, client.account.id, begins(client, check_in_minutes=5), away=True, now=NOON)
+    signals.note_hidden(session, client.account.id, begins(client, check_in_minutes=5), hidden=True, now=NOON)
     assert takes(session, NOON + 12 * A_MINUTE) == []
     assert fates(session) == ["check_in: expired", "check_in: open"]
     assert delivering.next_due(session) == NOON + 15 * A_MINUTE
@@ -269,10 +271,10 @@ def test_a_worker_that_slept_rings_once_and_goes_on_from_now(client: Client, ses
 def test_who_came_back_meanwhile_is_not_called(client: Client, session: Session):
     phone(session, client.account.id)
     exposure = begins(client, check_in_minutes=5)
-    signals.look_away(session, client.account.id, exposure, away=True, now=NOON)
+    signals.note_hidden(session, client.account.id, exposure, hidden=True, now=NOON)
     sent(session, NOON + 5 * A_MINUTE, "later")
     assert fates(session) == ["check_in: waiting", "check_in: open"]
-    signals.look_away(session, client.account.id, exposure, away=False, now=NOON + 5 * A_MINUTE + A_SECOND)
+    signals.note_hidden(session, client.account.id, exposure, hidden=False, now=NOON + 5 * A_MINUTE + A_SECOND)
     assert takes(session, NOON + 6 * A_MINUTE) == []
     assert fates(session) == ["check_in: superseded"]
 

@@ -19,7 +19,7 @@ from erp.storage.notification import Delivery, Notification
 from tests.make.clients import Client
 from tests.make.supporters import A_MINUTE, NOON, ZONE, begins, person, phone
 
-MANY = delivering.BATCH + 50
+MANY = delivering.PEOPLE_AT_ONCE + 50
 
 
 @pytest.fixture
@@ -108,12 +108,12 @@ def test_on_postgresql_a_tap_while_a_signal_is_handed_out_leaves_one_signal(sett
         phone(session, client.account.id)
         exposure = begins(client, planned_minutes=20, check_in_minutes=5)
         account = client.account.id
-        signals.look_away(session, account, exposure, away=True, now=NOON)
+        signals.note_hidden(session, account, exposure, hidden=True, now=NOON)
         session.commit()
 
     def tap() -> None:
         with sessions.writing() as session:
-            signals.look_away(session, account, exposure, away=True, now=NOON + 5 * A_MINUTE)
+            signals.note_hidden(session, account, exposure, hidden=True, now=NOON + 5 * A_MINUTE)
             session.commit()
 
     with ThreadPoolExecutor(1) as pool, sessions.writing() as worker:

@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from erp.domain.exposure.event import NewEvent
-from erp.domain.exposure.reading import happenings_of
+from erp.domain.exposure.event import IncomingEvent
+from erp.domain.exposure.reading import events_of
 from erp.storage.db import Base
-from erp.storage.exposure import Event, Exposure
+from erp.storage.exposure import EventRow, Exposure
 from erp.storage.ladder import Fear, Step
-from erp.storage.practice import Day, Tally
+from erp.storage.practice import Day, PracticeTotals
 from tests.make.clients import Client, local
 
 ZONE = "Europe/Lisbon"
@@ -28,7 +28,7 @@ def after(minutes: float) -> datetime:
     return START + timedelta(minutes=minutes)
 
 
-def whole(client: Client, exposure: uuid.UUID) -> list[NewEvent]:
+def whole(client: Client, exposure: uuid.UUID) -> list[IncomingEvent]:
     """Every kind of event of one exposure: 20 minutes on the clock, 15 of them practised."""
     return [
         client.event(exposure, "started", after(0), expected_suds=60, prediction="it bites", likelihood=70),
@@ -71,7 +71,7 @@ def test_a_whole_exposure_folds_into_its_row_its_day_the_totals_and_its_step(cli
     assert (row.local_date, row.zone, row.step_id) == (date(2026, 11, 18), ZONE, client.step.id)
     day = session.scalars(select(Day)).one()
     assert (day.date, day.seconds, day.exposures) == (date(2026, 11, 18), 900, 1)
-    tally = session.scalars(select(Tally)).one()
+    tally = session.scalars(select(PracticeTotals)).one()
     assert (tally.days, tally.seconds, tally.exposures) == (1, 900, 1)
     assert (client.step.suds, client.step.runs, client.step.ratings) == (60, 1, [60])
     assert session.get_one(Fear, client.step.fear_id).practised_at == START
@@ -84,7 +84,7 @@ def test_events_one_by_one_backwards_shuffled_or_twice_end_in_the_same_rows(clie
     client.sends(*events)
     expected = rows(session)
     before.rollback()
-    orders: list[list[NewEvent]] = [events[::-1], events + events, [*events[4:], *events[:4]]]
+    orders: list[list[IncomingEvent]] = [events[::-1], events + events, [*events[4:], *events[:4]]]
     for order in orders:
         for batches in ([order], [[event] for event in order]):
             attempt = session.begin_nested()
@@ -108,7 +108,9 @@ def test_every_order_of_a_short_exposure_counts_the_day_once(client: Client, ses
             client.sends(event)
         session.expire_all()
         assert session.execute(select(Day.seconds, Day.exposures)).all() == [(600, 1)]
-        assert session.execute(select(Tally.days, Tally.seconds, Tally.exposures)).all() == [(1, 600, 1)]
+        assert session.execute(select(PracticeTotals.days, PracticeTotals.seconds, PracticeTotals.exposures)).all() == [
+            (1, 600, 1)
+        ]
         assert session.execute(select(Step.runs)).all() == [(1,)]
         attempt.rollback()
 
@@ -119,7 +121,7 @@ def test_a_replay_with_another_content_changes_nothing(client: Client, session: 
     client.sends(*events)
     before = rows(session)
     changed = client.event(exposure, "checked_in", after(9), suds=1)
-    forged = NewEvent(events[1].id, exposure, "checked_in", after(9), changed.value, None)
+    forged = IncomingEvent(events[1].id, exposure, "checked_in", after(9), changed.value, None)
     assert client.sends(forged).accepted == [forged.id]
     assert rows(session) == before
 
@@ -127,19 +129,19 @@ def test_a_replay_with_another_content_changes_nothing(client: Client, session: 
 def test_one_id_for_two_exposures_in_one_batch_is_taken_once(client: Client, session: Session):
     first, second = uuid.uuid4(), uuid.uuid4()
     start = client.event(first, "started", after(0))
-    twin = NewEvent(start.id, second, "started", after(1), None, start.data)
+    twin = IncomingEvent(start.id, second, "started", after(1), None, start.data)
     assert client.sends(start, twin).accepted == [start.id, start.id]
-    assert session.scalars(select(Event.exposure_id)).all() == [first]
+    assert session.scalars(select(EventRow.exposure_id)).all() == [first]
 
 
 def test_two_clients_may_use_the_same_event_id(client: Client, session: Session):
     other = Client(session, ZONE, client.now)
     mine = client.event(uuid.uuid4(), "started", after(0))
     theirs = other.event(uuid.uuid4(), "started", after(0))
-    theirs = NewEvent(mine.id, theirs.exposure_id, "started", after(0), None, theirs.data)
+    theirs = IncomingEvent(mine.id, theirs.exposure_id, "started", after(0), None, theirs.data)
     assert client.sends(mine).accepted == [mine.id]
     assert other.sends(theirs).accepted == [mine.id]
-    assert len(session.scalars(select(Event.id)).all()) == 2
+    assert len(session.scalars(select(EventRow.id)).all()) == 2
 
 
 def test_a_step_of_another_client_or_of_nobody_is_refused_and_the_rest_is_taken(client: Client, session: Session):
@@ -187,7 +189,7 @@ def test_events_before_the_start_has_come_wait_for_it(client: Client, session: S
 @pytest.mark.parametrize("slow", [timedelta(seconds=120), timedelta(seconds=-120), timedelta(seconds=3)])
 def test_a_clock_that_is_about_right_is_believed(client: Client, session: Session, slow: timedelta):
     client.sends(client.event(uuid.uuid4(), "started", after(0) - slow), slow=slow)
-    assert session.scalars(select(Event.shift_ms)).one() == 0
+    assert session.scalars(select(EventRow.shift_ms)).one() == 0
     assert only(session).started_at == after(0) - slow
 
 
@@ -201,7 +203,7 @@ def test_a_clock_that_is_wrong_is_put_right_by_what_it_shows_at_sending(
     row = only(session)
     assert (row.started_at, row.finished_at, row.seconds) == (after(0), after(20), 1200)
     assert row.local_date == date(2026, 11, 18)
-    for event in session.scalars(select(Event)):
+    for event in session.scalars(select(EventRow)):
         assert event.happened_at == told[event.kind] - slow
         assert event.received_at == client.now
         assert event.shift_ms == slow / timedelta(milliseconds=1)
@@ -213,7 +215,7 @@ def test_a_second_batch_takes_the_shift_of_the_first_so_that_durations_stay_exac
     client.sends(client.event(exposure, "started", after(0) - slow), slow=slow)
     client.sends(client.event(exposure, "finished", after(20) - slow), slow=slower)
     assert only(session).seconds == 1200
-    assert set(session.scalars(select(Event.shift_ms))) == {600_000}
+    assert set(session.scalars(select(EventRow.shift_ms))) == {600_000}
 
 
 def test_a_clock_that_was_set_in_between_is_measured_anew(client: Client, session: Session):
@@ -226,7 +228,7 @@ def test_a_clock_that_was_set_in_between_is_measured_anew(client: Client, sessio
 def test_a_measured_skew_holds_and_not_how_long_the_request_took(client: Client, session: Session):
     exposure, held_up = uuid.uuid4(), timedelta(minutes=10)
     client.sends(client.event(exposure, "started", after(0)), slow=held_up, skew=timedelta(seconds=1))
-    assert session.scalars(select(Event.shift_ms)).one() == 0
+    assert session.scalars(select(EventRow.shift_ms)).one() == 0
 
 
 def test_a_small_correction_in_mid_exposure_is_seen_where_the_phone_measured(client: Client, session: Session):
@@ -253,7 +255,7 @@ def test_nothing_happens_in_the_future(client: Client, session: Session):
 def test_times_are_told_as_they_were_put_right(client: Client, session: Session):
     exposure, slow = uuid.uuid4(), timedelta(hours=3)
     client.sends(client.event(exposure, "started", after(0) - slow), slow=slow)
-    assert [event.at for event in happenings_of(session, client.account.id, exposure)] == [after(0)]
+    assert [event.at for event in events_of(session, client.account.id, exposure)] == [after(0)]
 
 
 def test_the_date_is_fixed_when_the_start_is_recorded_and_travelling_changes_nothing(client: Client, session: Session):

@@ -1,20 +1,27 @@
 """The application as a test calls it, and people with phones: clients that send what a browser sends."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy.orm import Session
 
 from erp import create_app
-from erp.domain.account import account as accounts
+from erp.domain.account import password as passwords
+from erp.domain.account import signing
+from erp.services import provide, services_of
 from erp.settings import Settings
 from erp.storage.db import Sessions
+from tests.make.clock import Clock
 
 PASSWORD = "a long walk with the dog"
+REAL, CHEAP = passwords._hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 class Phone(FlaskClient):
@@ -37,6 +44,46 @@ class Phone(FlaskClient):
         return self.post(path, headers=headers, **arguments)  # type: ignore[arg-type]
 
 
+class CompiledTemplates(BytecodeCache):
+    """Templates as one application compiled them, for the next: that takes longer than most tests."""
+
+    def __init__(self) -> None:
+        self.compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Hand out what was compiled, unless the template has changed meanwhile."""
+        if bucket.key in self.compiled:
+            bucket.bytecode_from_string(self.compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled."""
+        self.compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session")
+def templates() -> CompiledTemplates:
+    """What the applications of one test process share of their templates."""
+    return CompiledTemplates()
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Passwords are hashed as ever, but for next to nothing; tests/unit/account looks at the price of the real ones.
+
+    For each test anew, as the tests of other folders run in the same process.
+    """
+    monkeypatch.setattr(passwords, "_hasher", CHEAP)
+    signing._nobodys_hash.cache_clear()
+    yield
+    signing._nobodys_hash.cache_clear()
+
+
+@pytest.fixture
+def costly_passwords(cheap_passwords: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords at their real price after all, for a test that measures it; ask for it before anybody signs up."""
+    monkeypatch.setattr(passwords, "_hasher", REAL)
+
+
 @pytest.fixture(scope="session")
 def built_static(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the applications of one test process share the compressed static files."""
@@ -44,20 +91,48 @@ def built_static(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def app(settings: Settings, built_static: Path) -> Iterator[Flask]:
+def clock() -> Clock:
+    """The application's clock, for a test to stand on any moment."""
+    return Clock()
+
+
+@pytest.fixture
+def app(settings: Settings, built_static: Path, clock: Clock, templates: CompiledTemplates) -> Iterator[Flask]:
     """The application on an empty database that the migrations made."""
     (settings.data / "static").symlink_to(built_static)
-    app = create_app(settings)
+    app = create_app(settings, clock)
     app.testing = True
+    app.jinja_env.bytecode_cache = templates
     app.test_client_class = Phone
     yield app
-    app.extensions["rung.sessions"].engine.dispose()
+    services_of(app).sessions.engine.dispose()
+
+
+@dataclass
+class Waking:
+    """A worker that is at work and only notes when it was woken."""
+
+    moments: list[datetime | None] = field(default_factory=list)
+
+    def wake(self, at: datetime | None = None) -> None:
+        self.moments.append(at)
+
+    def swept_lately(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def woken(app: Flask) -> list[datetime | None]:
+    """The moments for which the worker was woken from now on; None is at once."""
+    worker = Waking()
+    provide(app, replace(services_of(app), worker=worker))
+    return worker.moments
 
 
 @pytest.fixture
 def sessions(app: Flask) -> Sessions:
     """Sessions on the application's database, to arrange and to look."""
-    found: Sessions = app.extensions["rung.sessions"]
+    found: Sessions = services_of(app).sessions
     return found
 
 
@@ -88,14 +163,14 @@ def nobody(phone: Callable[[], Phone]) -> Phone:
 
 
 @pytest.fixture
-def person(phone: Callable[[], Phone], sessions: Sessions) -> Callable[..., Phone]:
+def person(phone: Callable[[], Phone], sessions: Sessions, clock: Clock) -> Callable[..., Phone]:
     """Makes people with an account, signed in on a phone of their own."""
 
     def make(name: str, time_zone: str = "Europe/Berlin") -> Phone:
         email = f"{name}@example.org"
         raw = {"email": email, "password": PASSWORD, "display_name": name.capitalize(), "time_zone": time_zone}
         with sessions.writing() as session:
-            account, _codes = accounts.sign_up(session, raw, datetime.now(UTC))
+            account, _codes = signing.sign_up(session, raw, clock())
             session.commit()
             account_id = str(account.id)
         made = phone()

@@ -1,76 +1,176 @@
-"""The events of exposures as they come in: what each kind carries, and what is refused."""
+"""The events of exposures: their kinds, what each carries, and what is refused as they come in."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypedDict, cast
 
-from erp.domain.exposure.fold import KINDS, OUTCOMES
 from erp.domain.fields import Fields
-from erp.domain.ladder.ladder import STOPPING_RULES
+from erp.domain.ladder.ladder import StoppingRule
 
 # A clock that is further off was never set; its batch is taken by what it shows at sending, like one without a measure.
-LARGEST_SKEW = timedelta(days=3660)
+MAX_SKEW = timedelta(days=3660)
+
+
+class EventKind(StrEnum):
+    """What can happen in an exposure."""
+
+    started = "started"
+    checked_in = "checked_in"
+    resisted = "resisted"
+    ritual = "ritual"
+    paused = "paused"
+    resumed = "resumed"
+    extended = "extended"
+    finished = "finished"
+    noted = "noted"
+
+
+class PredictionOutcome(StrEnum):
+    """Whether what the client had predicted came true."""
+
+    no = "no"
+    partly = "partly"
+    yes = "yes"
+
+
+class Start(TypedDict, total=False):
+    """What `started` carries. SUDS and likelihood 0–100; `step` is a UUID; `zone` an IANA name, or empty."""
+
+    step: str
+    expected_suds: int | None
+    prediction: str
+    likelihood: int | None
+    response: str
+    planned_minutes: int
+    check_in_minutes: int
+    stopping_rule: str
+    zone: str
+
+
+class CheckIn(TypedDict):
+    """What `checked_in` carries: SUDS 0–100."""
+
+    suds: int
+
+
+class Extension(TypedDict):
+    """What `extended` carries: how many minutes more."""
+
+    minutes: int
+
+
+class Note(TypedDict, total=False):
+    """What `noted` carries: SUDS 0–100, a PredictionOutcome, and the client's words; None and "" say nothing."""
+
+    suds: int | None
+    outcome: str | None
+    learning: str
+    note: str
+
+
+class Nothing(TypedDict):
+    """What the other kinds carry."""
+
+
+EventData = Start | CheckIn | Extension | Note | Nothing
 
 
 @dataclass(frozen=True, slots=True)
-class NewEvent:
-    """An event as it came, checked. `at` is the phone's clock (UTC)."""
+class Event:
+    """One event with its corrected time (UTC). `data` is what its kind carries, as the phone sent it, checked."""
+
+    id: uuid.UUID
+    kind: EventKind
+    at: datetime
+    data: EventData = field(default_factory=Nothing)
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingEvent:
+    """An event as it came, checked. `at` is the phone's clock (UTC).
+
+    `value` is the SUDS of a check-in or the minutes of an extension; `data` what a start or a note carries.
+    """
 
     id: uuid.UUID
     exposure_id: uuid.UUID
-    kind: str
+    kind: EventKind
     at: datetime
     value: int | None
-    data: dict[str, Any] | None
+    data: Start | Note | None
 
 
-def parse(raw: Mapping[str, Any]) -> NewEvent:
+# By its stored name; calling EventKind takes ten times as long, and a post reads every event of its exposure.
+_KINDS = {kind.value: kind for kind in EventKind}
+_VALUE_NAMES: dict[str, str] = {EventKind.checked_in: "suds", EventKind.extended: "minutes"}
+
+
+def event_of(
+    event_id: uuid.UUID, kind: str, at: datetime, shift_ms: int, value: int | None, data: Mapping[str, Any] | None
+) -> Event:
+    """An event from the columns of its row, which those of IncomingEvent are as well."""
+    if named := _VALUE_NAMES.get(kind):
+        data = {named: value}
+    corrected = (at + timedelta(milliseconds=shift_ms)).astimezone(UTC)
+    return Event(event_id, _KINDS[kind], corrected, cast(EventData, data or {}))
+
+
+def parse(raw: Mapping[str, Any]) -> IncomingEvent:
     """One event from a form or from JSON. Raises Invalid, keyed by field."""
     fields = Fields(raw)
     event_id, exposure_id = fields.identifier("id"), fields.identifier("exposure")
-    kind = fields.one_of("kind", KINDS)
+    kind = fields.one_of("kind", EventKind)
     at = fields.moment("at")
     value: int | None = None
-    data: dict[str, Any] | None = None
+    data: Start | Note | None = None
     match kind:
-        case "started":
-            prediction = fields.text("prediction", 2000)
-            likelihood = fields.whole_or_none("likelihood", 0, 100)
-            data = {
-                "step": str(fields.identifier("step")),
-                "expected_suds": fields.whole_or_none("expected_suds", 0, 100),
-                "prediction": prediction,
-                "likelihood": likelihood if prediction else None,
-                "response": fields.text("response", 2000),
-                "planned_minutes": fields.whole("planned_minutes", 1, 240),
-                "check_in_minutes": fields.whole("check_in_minutes", 0, 60, default=0),
-                "stopping_rule": fields.one_of("stopping_rule", STOPPING_RULES, default="time"),
-                "zone": fields.text("zone", 64),
-            }
-        case "checked_in":
+        case EventKind.started:
+            data = _start(fields)
+        case EventKind.checked_in:
             value = fields.whole("suds", 0, 100)
-        case "extended":
+        case EventKind.extended:
             value = fields.whole("minutes", 1, 120)
-        case "noted":
-            data = {
-                "suds": fields.whole_or_none("suds", 0, 100),
-                "outcome": fields.one_of("outcome", OUTCOMES, default="") or None,
-                "learning": fields.text("learning", 2000),
-                "note": fields.text("note", 500),
-            }
+        case EventKind.noted:
+            data = _note(fields)
     fields.check()
     assert event_id
     assert exposure_id
     assert at
-    return NewEvent(event_id, exposure_id, kind, at, value, data)
+    return IncomingEvent(event_id, exposure_id, kind, at, value, data)
+
+
+def _start(fields: Fields) -> Start:
+    prediction = fields.text("prediction", 2000)
+    likelihood = fields.whole_or_none("likelihood", 0, 100)
+    return {
+        "step": str(fields.identifier("step")),
+        "expected_suds": fields.whole_or_none("expected_suds", 0, 100),
+        "prediction": prediction,
+        "likelihood": likelihood if prediction else None,
+        "response": fields.text("response", 2000),
+        "planned_minutes": fields.whole("planned_minutes", 1, 240),
+        "check_in_minutes": fields.whole("check_in_minutes", 0, 60, default=0),
+        "stopping_rule": fields.one_of("stopping_rule", StoppingRule, default=StoppingRule.time),
+        "zone": fields.text("zone", 64),
+    }
+
+
+def _note(fields: Fields) -> Note:
+    return {
+        "suds": fields.whole_or_none("suds", 0, 100),
+        "outcome": fields.one_of_or_none("outcome", PredictionOutcome),
+        "learning": fields.text("learning", 2000),
+        "note": fields.text("note", 500),
+    }
 
 
 def skew_of(raw: object) -> timedelta | None:
     """What a phone measured that its clock lacks (ms), or None when it says nothing that makes sense."""
-    if not isinstance(raw, int) or isinstance(raw, bool) or abs(raw) > LARGEST_SKEW / timedelta(milliseconds=1):
+    if not isinstance(raw, int) or isinstance(raw, bool) or abs(raw) > MAX_SKEW / timedelta(milliseconds=1):
         return None
     return timedelta(milliseconds=raw)

@@ -5,61 +5,61 @@ An exposure is never called failed: stopping early, high distress and rituals ar
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from enum import StrEnum
+from typing import cast
 
-KINDS = ("started", "checked_in", "resisted", "ritual", "paused", "resumed", "extended", "finished", "noted")
-
-
-OUTCOMES = ("no", "partly", "yes")
+from erp.domain.exposure.event import CheckIn, Event, EventKind, Extension, Note, Start
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """One event with its corrected time (UTC). `data` as the phone sent it, checked."""
+class Phase(StrEnum):
+    """Where an exposure stands: without its start, running, finished, or finished and noted."""
 
-    id: uuid.UUID
-    kind: str
-    at: datetime
-    data: dict[str, Any] = field(default_factory=dict)
+    before = "before"
+    running = "running"
+    after = "after"
+    done = "done"
 
 
 @dataclass(slots=True)
 class State:
-    """What the events of one exposure fold to. Durations in seconds; `curve` is (practised second, SUDS)."""
+    """What the events of one exposure fold to. Durations in seconds; `curve` is (practised second, SUDS).
+
+    `paused_for` is the time in pauses that are over, and between a finish and its being taken back. `ended`: it was
+    finished once, and so counts, even while it goes on after that. `start` and `notes` are empty while there are none.
+    """
 
     started_at: datetime | None = None
     planned_seconds: int = 0
     paused_at: datetime | None = None
-    away: timedelta = timedelta()
+    paused_for: timedelta = timedelta()
     finished_at: datetime | None = None
     ended: bool = False
     last_at: datetime | None = None
     curve: list[tuple[int, int]] = field(default_factory=list)
     resisted: int = 0
     rituals: int = 0
-    start: dict[str, Any] = field(default_factory=dict)
+    start: Start = field(default_factory=Start)
     noted: bool = False
-    notes: dict[str, Any] = field(default_factory=dict)
+    notes: Note = field(default_factory=Note)
 
     @property
-    def phase(self) -> str:
-        """Before (no start yet), running, after (finished), done (finished and noted)."""
+    def phase(self) -> Phase:
+        """Where it stands."""
         if self.started_at is None:
-            return "before"
+            return Phase.before
         if self.finished_at is None:
-            return "running"
-        return "done" if self.noted else "after"
+            return Phase.running
+        return Phase.done if self.noted else Phase.after
 
     def seconds_at(self, moment: datetime) -> int:
         """Whole seconds practised by `moment`; time in a pause does not count."""
         if self.started_at is None:
             return 0
         ends = [each for each in (moment, self.paused_at, self.finished_at) if each is not None]
-        return max(0, int((min(ends) - self.started_at - self.away).total_seconds()))
+        return max(0, int((min(ends) - self.started_at - self.paused_for).total_seconds()))
 
     @property
     def seconds(self) -> int:
@@ -71,7 +71,7 @@ class State:
         """When the planned time is over, should no pause come; None in a pause and before the start."""
         if self.started_at is None or self.paused_at is not None:
             return None
-        return self.started_at + timedelta(seconds=self.planned_seconds) + self.away
+        return self.started_at + timedelta(seconds=self.planned_seconds) + self.paused_for
 
     @property
     def suds(self) -> list[int]:
@@ -79,57 +79,91 @@ class State:
         return [suds for _, suds in self.curve]
 
 
-def fold(events: Iterable[Happening]) -> State:
+def fold(events: Iterable[Event]) -> State:
     """The state after the events, in whatever order and however often they came.
 
     They count in the order of time, then id. The first start holds, and nothing happens before it.
     """
     ordered = sorted({event.id: event for event in events}.values(), key=lambda event: (event.at, event.id))
     state = State()
-    start = next((event for event in ordered if event.kind == "started"), None)
-    if start is None:
+    first = next((event for event in ordered if event.kind == EventKind.started), None)
+    if first is None:
         return state
-    state.started_at = state.last_at = start.at
-    state.start = start.data
-    state.planned_seconds = start.data["planned_minutes"] * 60
-    if start.data.get("expected_suds") is not None:
-        state.curve.append((0, start.data["expected_suds"]))
+    state.started_at = state.last_at = first.at
+    state.start = start = cast(Start, first.data)
+    state.planned_seconds = start["planned_minutes"] * 60
+    expected = start.get("expected_suds")
+    if expected is not None:
+        state.curve.append((0, expected))
     for event in ordered:
-        if event is not start:
-            _apply(state, event, max(event.at, start.at))
-    if state.notes.get("suds") is not None:
-        state.curve.append((state.seconds, state.notes["suds"]))
+        if event is not first:
+            at = max(event.at, first.at)
+            if rule := RULES.get(event.kind):
+                rule(state, event, at)
+            state.last_at = state.finished_at or at
+    noted = state.notes.get("suds")
+    if noted is not None:
+        state.curve.append((state.seconds, noted))
     return state
 
 
-def _apply(state: State, event: Happening, at: datetime) -> None:
-    match event.kind:
-        case "checked_in":
-            state.curve.append((state.seconds_at(at), event.data["suds"]))
-        case "resisted":
-            state.resisted += 1
-        case "ritual":
-            state.rituals += 1
-        case "paused" if state.paused_at is None and state.finished_at is None:
-            state.paused_at = at
-        case "resumed" if state.finished_at is None or not state.noted:
-            _go_on(state, at)
-        case "extended":
-            state.planned_seconds += event.data["minutes"] * 60
-            if state.finished_at is not None and not state.noted:
-                _go_on(state, at)
-        case "finished" if state.finished_at is None:
-            state.finished_at = at
-            state.ended = True
-        case "noted":
-            state.noted = True
-            state.notes.update({name: value for name, value in event.data.items() if value not in (None, "")})
-    state.last_at = state.finished_at or at
+def _check_in(state: State, event: Event, at: datetime) -> None:
+    state.curve.append((state.seconds_at(at), cast(CheckIn, event.data)["suds"]))
+
+
+def _resist(state: State, _event: Event, _at: datetime) -> None:
+    state.resisted += 1
+
+
+def _ritualise(state: State, _event: Event, _at: datetime) -> None:
+    state.rituals += 1
+
+
+def _pause(state: State, _event: Event, at: datetime) -> None:
+    if state.paused_at is None and state.finished_at is None:
+        state.paused_at = at
+
+
+def _resume(state: State, _event: Event, at: datetime) -> None:
+    if state.finished_at is None or not state.noted:
+        _go_on(state, at)
+
+
+def _extend(state: State, event: Event, at: datetime) -> None:
+    state.planned_seconds += cast(Extension, event.data)["minutes"] * 60
+    if state.finished_at is not None and not state.noted:
+        _go_on(state, at)
 
 
 def _go_on(state: State, at: datetime) -> None:
     """End a pause, or take back a finish that nothing was written about yet; the time since was not practice."""
     since = state.paused_at or state.finished_at
     if since is not None:
-        state.away += at - since
+        state.paused_for += at - since
     state.paused_at = state.finished_at = None
+
+
+def _finish(state: State, _event: Event, at: datetime) -> None:
+    if state.finished_at is None:
+        state.finished_at = at
+        state.ended = True
+
+
+def _note(state: State, event: Event, _at: datetime) -> None:
+    """Take what a note says; of two notes the later one wins, field by field."""
+    state.noted = True
+    said = {name: value for name, value in event.data.items() if value not in (None, "")}
+    state.notes.update(cast(Note, said))
+
+
+# What each kind does to the state. A second start does nothing: it is a sign of life.
+RULES: dict[EventKind, Callable[[State, Event, datetime], None]] = {
+    EventKind.checked_in: _check_in,
+    EventKind.resisted: _resist,
+    EventKind.ritual: _ritualise,
+    EventKind.paused: _pause,
+    EventKind.resumed: _resume,
+    EventKind.extended: _extend,
+    EventKind.finished: _finish,
+    EventKind.noted: _note,
+}

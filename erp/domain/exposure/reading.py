@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from erp.domain.errors import NotFound
-from erp.domain.exposure.fold import Happening
+from erp.domain.exposure.event import Event, event_of
+from erp.domain.exposure.fold import Phase
+from erp.domain.ladder.ladder import StoppingRule
 from erp.storage.db import table_of
-from erp.storage.exposure import Event, Exposure
+from erp.storage.exposure import EventRow, Exposure
 from erp.storage.ladder import Step
 
 # Past its planned end without a sign of life: nobody knows any more whether somebody is still at it.
 FORGOTTEN_AFTER = timedelta(minutes=30)
-LONGEST_PAUSE = timedelta(days=1)
+MAX_PAUSE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class ExposureView:
     id: uuid.UUID
     step_id: uuid.UUID | None
     title: str
-    phase: str
+    phase: Phase
     started_at: datetime | None
     finished_at: datetime | None
     due_at: datetime | None
@@ -46,7 +47,7 @@ class ExposureView:
     outcome: str | None
     learning: str | None
     note: str | None
-    stopping_rule: str
+    stopping_rule: StoppingRule
     check_in_minutes: int
     curve: list[tuple[int, int]]
 
@@ -73,7 +74,7 @@ def view_of(row: Exposure, title: str | None) -> ExposureView:
         id=row.id,
         step_id=row.step_id,
         title=title or "",
-        phase=row.phase,
+        phase=Phase(row.phase),
         started_at=row.started_at,
         finished_at=row.finished_at,
         due_at=row.due_at,
@@ -91,7 +92,7 @@ def view_of(row: Exposure, title: str | None) -> ExposureView:
         outcome=row.outcome,
         learning=row.learning,
         note=row.note,
-        stopping_rule=row.stopping_rule,
+        stopping_rule=StoppingRule(row.stopping_rule),
         check_in_minutes=row.check_in_minutes,
         curve=[(second, suds) for second, suds in row.curve],
     )
@@ -128,11 +129,11 @@ class Running:
     overdue: bool
 
 
-_exposure, _event, _step = table_of(Exposure), table_of(Event), table_of(Step)
+_exposure, _event, _step = table_of(Exposure), table_of(EventRow), table_of(Step)
 RUNNING = (
     select(_exposure.c.id, _exposure.c.due_at, _step.c.title)
     .select_from(_exposure.outerjoin(_step, _step.c.id == _exposure.c.step_id))
-    .where(_exposure.c.account_id == bindparam("account"), _exposure.c.phase == "running")
+    .where(_exposure.c.account_id == bindparam("account"), _exposure.c.phase == Phase.running)
     .order_by(_exposure.c.started_at.desc())
     .limit(1)
 )
@@ -150,27 +151,23 @@ def running_of(session: Session, account_id: uuid.UUID, now: datetime) -> Runnin
 
 
 def runs(now: datetime) -> ColumnElement[bool]:
-    """The condition that an exposure was started, is not over and not forgotten."""
-    in_time = Exposure.due_at > now - FORGOTTEN_AFTER
-    in_a_pause = and_(Exposure.due_at.is_(None), Exposure.started_at > now - LONGEST_PAUSE)
-    return and_(Exposure.phase == "running", or_(in_time, in_a_pause))
+    """The condition that an exposure was started, is not over and not forgotten; never NULL, so that ~ works."""
+    in_time = and_(Exposure.due_at.is_not(None), Exposure.due_at > now - FORGOTTEN_AFTER)
+    in_a_pause = and_(Exposure.due_at.is_(None), Exposure.started_at > now - MAX_PAUSE)
+    return and_(Exposure.phase == Phase.running, or_(in_time, in_a_pause))
 
 
-def happenings_of(session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID) -> list[Happening]:
+def is_paused(exposure: Exposure) -> bool:
+    """Whether a running exposure is in a pause: nobody can say then when it is due."""
+    return exposure.phase == Phase.running and exposure.due_at is None
+
+
+def begun_at(due_at: datetime, planned_seconds: int) -> datetime:
+    """When an exposure began, as if what was spent in pauses had never been; by this its minutes are counted."""
+    return due_at - timedelta(seconds=planned_seconds)
+
+
+def events_of(session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID) -> list[Event]:
     """The events of an exposure, with corrected times, in the order in which they count."""
     rows = session.connection().execute(EVENTS, {"account": account_id, "exposure": exposure_id})
-    return sorted(
-        (happening(*row) for row in rows),
-        key=lambda event: (event.at, event.id),
-    )
-
-
-def happening(
-    event_id: uuid.UUID, kind: str, at: datetime, shift_ms: int, value: int | None, data: dict[str, Any] | None
-) -> Happening:
-    """An event from its columns."""
-    if kind == "checked_in":
-        data = {"suds": value}
-    elif kind == "extended":
-        data = {"minutes": value}
-    return Happening(event_id, kind, (at + timedelta(milliseconds=shift_ms)).astimezone(UTC), data or {})
+    return sorted((event_of(*row) for row in rows), key=lambda event: (event.at, event.id))

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select
@@ -16,12 +17,18 @@ from erp.domain.fields import Fields
 from erp.storage.db import table_of
 from erp.storage.ladder import Fear, Step
 
-STOPPING_RULES = ("time", "halved", "tested")
+
+class StoppingRule(StrEnum):
+    """When an exposure may end: after its time, at half the distress, or once the prediction was tested."""
+
+    time = "time"
+    halved = "halved"
+    tested = "tested"
 
 
-LONGEST_NAME = 80
-LONGEST_TITLE = 200
-LONGEST_TEXT = 2000
+MAX_NAME_LENGTH = 80
+MAX_TITLE_LENGTH = 200
+MAX_TEXT_LENGTH = 2000
 PLANNED_MINUTES = 20
 CHECK_IN_MINUTES = 5
 FIRST_SUDS = 50
@@ -41,7 +48,7 @@ class StepView:
     suds: int
     planned_minutes: int
     check_in_minutes: int
-    stopping_rule: str
+    stopping_rule: StoppingRule
     mastered: bool
     archived: bool
     next: bool
@@ -72,7 +79,7 @@ def view_of(step: Step | Row[*tuple[Any, ...]], *, is_next: bool = False) -> Ste
         suds=step.suds,
         planned_minutes=step.planned_minutes,
         check_in_minutes=step.check_in_minutes,
-        stopping_rule=step.stopping_rule,
+        stopping_rule=StoppingRule(step.stopping_rule),
         mastered=step.mastered_at is not None,
         archived=step.archived_at is not None,
         next=is_next,
@@ -218,7 +225,7 @@ def name_fear(
 ) -> Fear:
     """Give a fear a name; a new one where none is given. Raises Invalid."""
     fields = Fields(raw)
-    name = fields.text("name", LONGEST_NAME, required=True)
+    name = fields.text("name", MAX_NAME_LENGTH, required=True)
     fields.check()
     if fear is None:
         fear = Fear(id=uuid.uuid4(), account_id=account_id, name=name, created_at=now)
@@ -231,7 +238,7 @@ def name_fear(
 def list_steps(session: Session, fear: Fear, titles: Sequence[str], check_in_minutes: int, now: datetime) -> list[Step]:
     """Add a step for every title that is not empty; they are rated afterwards. Raises Invalid."""
     fields = Fields({f"title-{number}": title for number, title in enumerate(titles)})
-    kept = [title for name in fields.raw if (title := fields.text(name, LONGEST_TITLE))]
+    kept = [title for name in fields.raw if (title := fields.text(name, MAX_TITLE_LENGTH))]
     if not kept:
         fields.wrong("title-0", "required")
     fields.check()
@@ -260,14 +267,14 @@ def save_step(
 ) -> Step:
     """Write down a step, or a new one where none is given. Raises Invalid."""
     fields = Fields(raw)
-    title = fields.text("title", LONGEST_TITLE, required=True)
+    title = fields.text("title", MAX_TITLE_LENGTH, required=True)
     suds = fields.whole("suds", 0, 100)
     values = {
-        "details": fields.text("details", LONGEST_TEXT),
-        "response": fields.text("response", LONGEST_TEXT),
+        "details": fields.text("details", MAX_TEXT_LENGTH),
+        "response": fields.text("response", MAX_TEXT_LENGTH),
         "planned_minutes": fields.whole("planned_minutes", 1, 240),
         "check_in_minutes": fields.whole("check_in_minutes", 0, 60),
-        "stopping_rule": fields.one_of("stopping_rule", STOPPING_RULES),
+        "stopping_rule": fields.one_of("stopping_rule", StoppingRule),
     }
     fields.check()
     if step is None:
@@ -290,7 +297,7 @@ def split_step(session: Session, step: Step, rows: Sequence[tuple[str, str]], no
     fields = Fields(raw)
     made = []
     for number in range(len(rows)):
-        title = fields.text(f"title-{number}", LONGEST_TITLE)
+        title = fields.text(f"title-{number}", MAX_TITLE_LENGTH)
         if title:
             made.append((title, fields.whole(f"suds-{number}", 0, max(0, step.suds - 1))))
     if not made:
@@ -307,10 +314,14 @@ def split_step(session: Session, step: Step, rows: Sequence[tuple[str, str]], no
     return micro_steps
 
 
-def mark(thing: Step | Fear, column: str, on: bool, now: datetime) -> None:
-    """Set or clear `mastered_at` or `archived_at`; a time that stands already stays."""
-    if on != (getattr(thing, column) is not None):
-        setattr(thing, column, now if on else None)
+def set_mastered(step: Step, mastered: bool, now: datetime) -> None:
+    """Say that a step has become easy, or not any more; the first time stays."""
+    step.mastered_at = (step.mastered_at or now) if mastered else None
+
+
+def set_archived(thing: Step | Fear, archived: bool, now: datetime) -> None:
+    """Put a step or a whole ladder away, or take it up again; the first time stays."""
+    thing.archived_at = (thing.archived_at or now) if archived else None
 
 
 def _rate(step: Step, suds: int) -> None:
@@ -331,7 +342,7 @@ def _new_step(session: Session, fear: Fear, now: datetime, *, title: str, suds: 
         suds=suds,
         planned_minutes=PLANNED_MINUTES,
         check_in_minutes=CHECK_IN_MINUTES,
-        stopping_rule="time",
+        stopping_rule=StoppingRule.time,
         created_at=now,
         position=0,
         runs=0,

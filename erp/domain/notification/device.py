@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +19,7 @@ from erp.storage.account import Account
 from erp.storage.notification import Device
 
 LONGEST_NAME = 80
-MOST = 20
+MAX_DEVICES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,29 +78,20 @@ def register(
         else:
             session.delete(before)
     if device is None:
-        if len(devices_of(session, account_id)) >= MOST:
+        if len(devices_of(session, account_id)) >= MAX_DEVICES:
             raise Conflict
         device = Device(id=uuid.uuid4(), account_id=account_id, name=name[:LONGEST_NAME], created_at=now)
         session.add(device)
     elif device.account_id != account_id:
         device.account_id, device.name, device.created_at, device.worked_at = account_id, name[:LONGEST_NAME], now, None
     device.digest, device.locale, device.stopped_at = known, locale, None
-    device.subscription = {
-        "endpoint": subscription.endpoint,
-        "p256dh": _written(subscription.p256dh),
-        "auth": _written(subscription.auth),
-        "origin": origin,
-    }
+    device.subscription = subscription.stored(origin)
     try:
         session.flush()
     except IntegrityError:
         # Under another account in this very moment: the next open tells it again.
         raise Conflict from None
     return device
-
-
-def _written(key: bytes) -> str:
-    return urlsafe_b64encode(key).rstrip(b"=").decode()
 
 
 def rename(device: Device, raw: Mapping[str, Any]) -> None:
@@ -112,7 +102,7 @@ def rename(device: Device, raw: Mapping[str, Any]) -> None:
     device.name = name
 
 
-def change_manners(account: Account, raw: Mapping[str, Any]) -> None:
+def change_notification_settings(account: Account, raw: Mapping[str, Any]) -> None:
     """Take quiet_from and quiet_until (times like 21:00, on the person's wall) and discreet. Raises Invalid."""
     fields = Fields(raw)
     quiet_from, quiet_until = fields.time_of_day("quiet_from"), fields.time_of_day("quiet_until")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-MINUTES_A_DAY = 24 * 60
+from erp.domain.dates import MINUTES_A_DAY, minutes_after_midnight
 
 
 def quiet_ends(moment: datetime, zone: str, start: int, end: int) -> datetime | None:
@@ -22,4 +22,4 @@ def quiet_ends(moment: datetime, zone: str, start: int, end: int) -> datetime | 
 
 
 def _minutes_since(start: int, shown: datetime) -> int:
-    return (shown.hour * 60 + shown.minute - start) % MINUTES_A_DAY
+    return (minutes_after_midnight(shown.hour, shown.minute) - start) % MINUTES_A_DAY

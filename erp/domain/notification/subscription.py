@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from erp import base64url
 from erp.domain.fields import Fields
 
 # A host, or *. and the end of one: the push services of Chrome, Firefox, Safari and Edge.
@@ -36,6 +36,20 @@ class Subscription:
     endpoint: str = field(repr=False)
     p256dh: bytes = field(repr=False)
     auth: bytes = field(repr=False)
+
+    def stored(self, origin: str) -> dict[str, str]:
+        """The JSON that a device's row keeps; `origin` is where the device opens pages."""
+        return {
+            "endpoint": self.endpoint,
+            "p256dh": base64url.encode(self.p256dh),
+            "auth": base64url.encode(self.auth),
+            "origin": origin,
+        }
+
+    @classmethod
+    def read(cls, stored: Mapping[str, str]) -> Subscription:
+        """The subscription that a row keeps. Keys that are none come back empty, and sending to them is refused."""
+        return cls(stored.get("endpoint", ""), _bytes_of(stored.get("p256dh")), _bytes_of(stored.get("auth")))
 
 
 def parse(raw: Mapping[str, Any], extra: Sequence[str]) -> Subscription:
@@ -95,8 +109,10 @@ def _bytes_of(value: object) -> bytes:
     """The bytes behind base64url text, with or without padding; empty for everything else."""
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_-]{2,100}={0,2}", value):
         return b""
-    text = value.rstrip("=")
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)) if len(text) % 4 != 1 else b""
+    try:
+        return base64url.decode(value)
+    except ValueError:
+        return b""
 
 
 def _is_point(key: bytes) -> bool:

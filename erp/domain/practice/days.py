@@ -10,11 +10,42 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 from erp.domain.dates import ONE_DAY, monday_of
 
+# A shorter try is kept and shown; it makes no day.
 COUNTS_FROM_SECONDS = 60
 SETTLE_AFTER_DAYS = 28
+
+
+class PlanKind(StrEnum):
+    """How a plan says on which days: on so many of the week, or on fixed weekdays."""
+
+    per_week = "per_week"
+    weekdays = "weekdays"
+
+
+class DayState(StrEnum):
+    """What became of a day: with practice `goal` or `practised`, without it the others.
+
+    `before` the client's first day, `paused` by them, `rest` by their plan or without one, `missed` against it; today
+    is `open` while it may still be practised, and what is to come is `future`.
+    """
+
+    goal = "goal"
+    practised = "practised"
+    rest = "rest"
+    paused = "paused"
+    missed = "missed"
+    open = "open"
+    future = "future"
+    before = "before"
+
+
+_WITH_PRACTICE = (DayState.goal, DayState.practised)
+_IDLE = (DayState.rest, DayState.missed)
+_ENDS_STREAK = (DayState.missed, DayState.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +54,7 @@ class PlanView:
 
     starts_on: date
     minutes: int
-    kind: str
+    kind: PlanKind
     weekdays: tuple[int, ...]
     days_per_week: int
 
@@ -36,13 +67,17 @@ class PauseView:
     first_day: date
     last_day: date
 
+    def covers(self, day: date) -> bool:
+        """Whether nothing is expected on the day."""
+        return self.first_day <= day <= self.last_day
+
 
 @dataclass(frozen=True, slots=True)
 class DayView:
-    """One day and its state: goal, practised, rest, paused, missed, open, future or before."""
+    """One day and its state. `seconds` and `exposures` are those that count; without a plan there is no goal."""
 
     date: date
-    state: str
+    state: DayState
     seconds: int = 0
     exposures: int = 0
     goal_seconds: int | None = None
@@ -95,7 +130,7 @@ class Facts:
 
     def paused_on(self, day: date) -> bool:
         """Whether a pause covers the day."""
-        return any(pause.first_day <= day <= pause.last_day for pause in self.pauses)
+        return any(pause.covers(day) for pause in self.pauses)
 
 
 def day_views(facts: Facts, first: date, last: date, today: date) -> list[DayView]:
@@ -112,40 +147,40 @@ def _days_from(facts: Facts, monday: date, last: date, today: date) -> Iterator[
         goal = plan.minutes * 60 if plan else None
         seconds, exposures = facts.practised.get(day, (0, 0))
         if exposures:
-            state = "goal" if goal and seconds >= goal else "practised"
+            state = DayState.goal if goal and seconds >= goal else DayState.practised
         else:
             state = _idle_state(facts, plan, day, today, idle)
-            idle += state in ("rest", "missed")
+            idle += state in _IDLE
         yield DayView(day, state, seconds, exposures, goal, day == today)
         day += ONE_DAY
 
 
-def _idle_state(facts: Facts, plan: PlanView | None, day: date, today: date, idle: int) -> str:
+def _idle_state(facts: Facts, plan: PlanView | None, day: date, today: date, idle: int) -> DayState:
     """The state of a day without practice; `idle` such days came before it in its week."""
     if day < facts.first_day:
-        return "before"
+        return DayState.before
     if facts.paused_on(day):
-        return "paused"
+        return DayState.paused
     if day > today:
-        return "future"
-    if plan and plan.kind == "weekdays" and day.weekday() not in plan.weekdays:
-        return "rest"
+        return DayState.future
+    if plan and plan.kind == PlanKind.weekdays and day.weekday() not in plan.weekdays:
+        return DayState.rest
     if day == today:
-        return "open"
+        return DayState.open
     if plan is None:
-        return "rest"
-    if plan.kind == "per_week" and idle < 7 - plan.days_per_week:
-        return "rest"
-    return "missed"
+        return DayState.rest
+    if plan.kind == PlanKind.per_week and idle < 7 - plan.days_per_week:
+        return DayState.rest
+    return DayState.missed
 
 
 def run_through(facts: Facts, run: Run, last: date, today: date) -> Run:
     """The streak at the end of `last`, going on from `run`, which must end on a Sunday."""
     current, longest = run.current, run.longest
     for day in _days_from(facts, run.through + ONE_DAY, last, today):
-        if day.state in ("goal", "practised"):
+        if day.state in _WITH_PRACTICE:
             current += 1
             longest = max(longest, current)
-        elif day.state in ("missed", "before"):
+        elif day.state in _ENDS_STREAK:
             current = 0
     return Run(last, current, longest)

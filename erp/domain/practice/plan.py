@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from erp.domain.account.account import account_of
 from erp.domain.errors import Conflict, NotFound
 from erp.domain.fields import Fields
+from erp.domain.practice.days import PlanKind
 from erp.storage.practice import Pause, Plan
 
-KINDS = ("per_week", "weekdays")
-PAUSE_REACHES_BACK = timedelta(days=7)
-LONGEST_PAUSE = timedelta(days=366)
-FURTHEST_START = timedelta(days=366)
+MAX_PAUSE_REACHES_BACK = timedelta(days=7)
+MAX_PAUSE = timedelta(days=366)
+MAX_STARTS_AHEAD = timedelta(days=366)
 
 
 def set_plan(session: Session, account_id: uuid.UUID, raw: Mapping[str, Any], today: date) -> Plan:
@@ -30,10 +30,10 @@ def set_plan(session: Session, account_id: uuid.UUID, raw: Mapping[str, Any], to
     fields = Fields(raw)
     name = "own_minutes" if raw.get("minutes") == "own" else "minutes"
     minutes = fields.whole(name, 1, 240)
-    kind = fields.one_of("kind", KINDS)
+    kind = fields.one_of("kind", PlanKind)
     weekdays = 0
     days_per_week = 7
-    if kind == "weekdays":
+    if kind == PlanKind.weekdays:
         chosen = {str(day) for day in raw.get("weekdays") or ()}
         if not chosen or not chosen <= set("0123456"):
             fields.wrong("weekdays", "no_weekday")
@@ -42,7 +42,7 @@ def set_plan(session: Session, account_id: uuid.UUID, raw: Mapping[str, Any], to
     else:
         days_per_week = fields.whole("days_per_week", 1, 7)
     starts_on = fields.day("starts_on", default=today)
-    if starts_on and not today <= starts_on <= today + FURTHEST_START:
+    if starts_on and not today <= starts_on <= today + MAX_STARTS_AHEAD:
         fields.wrong("starts_on", "plan_start")
     fields.check()
     assert starts_on
@@ -60,9 +60,9 @@ def add_pause(session: Session, account_id: uuid.UUID, raw: Mapping[str, Any], t
     """Expect nothing from first_day to last_day, both included. It may start up to 7 days back. Raises Invalid."""
     fields = Fields(raw)
     first_day, last_day = fields.day("first_day"), fields.day("last_day")
-    if first_day and not today - PAUSE_REACHES_BACK <= first_day <= today + FURTHEST_START:
+    if first_day and not today - MAX_PAUSE_REACHES_BACK <= first_day <= today + MAX_STARTS_AHEAD:
         fields.wrong("first_day", "pause_start")
-    elif first_day and last_day and not first_day <= last_day <= first_day + LONGEST_PAUSE:
+    elif first_day and last_day and not first_day <= last_day <= first_day + MAX_PAUSE:
         fields.wrong("last_day", "pause_end")
     fields.check()
     pause = Pause(account_id=account_id, first_day=first_day, last_day=last_day, created_at=now)

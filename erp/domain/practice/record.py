@@ -17,6 +17,7 @@ from erp.domain.practice.days import (
     DayView,
     Facts,
     PauseView,
+    PlanKind,
     PlanView,
     Run,
     Totals,
@@ -25,7 +26,7 @@ from erp.domain.practice.days import (
 )
 from erp.storage.db import table_of
 from erp.storage.exposure import Exposure
-from erp.storage.practice import Day, Pause, Plan, Tally
+from erp.storage.practice import Day, Pause, Plan, PracticeTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +51,16 @@ class Practice:
 
 
 # Every page asks these; built once, over the bare tables, they cost a third of what they would cost anew each time.
-_tally, _day, _plan, _pause = (table_of(model).c for model in (Tally, Day, Plan, Pause))
-TALLY = select(
-    _tally.first_day,
-    _tally.days,
-    _tally.seconds,
-    _tally.exposures,
-    _tally.settled_through,
-    _tally.settled_run,
-    _tally.settled_longest,
-).where(_tally.account_id == bindparam("account"))
+_totals, _day, _plan, _pause = (table_of(model).c for model in (PracticeTotals, Day, Plan, Pause))
+TOTALS = select(
+    _totals.first_day,
+    _totals.days,
+    _totals.seconds,
+    _totals.exposures,
+    _totals.settled_through,
+    _totals.settled_run,
+    _totals.settled_longest,
+).where(_totals.account_id == bindparam("account"))
 DAYS = select(_day.date, _day.seconds, _day.exposures).where(
     _day.account_id == bindparam("account"),
     or_(
@@ -82,25 +83,26 @@ PAUSES = (
 def practice_of(session: Session, account_id: uuid.UUID, today: date, first: date, last: date) -> Practice:
     """What is needed for the streak of today and the days from `first` to `last`. Four statements."""
     connection = session.connection()
-    tally = connection.execute(TALLY, {"account": account_id}).one()
-    settled = _settled(tally.settled_through, tally.settled_run, tally.settled_longest, tally.first_day)
+    totals = connection.execute(TOTALS, {"account": account_id}).one()
+    settled = _settled(totals.settled_through, totals.settled_run, totals.settled_longest, totals.first_day)
     ranges = {"first": monday_of(first), "last": last, "recent": settled.through + ONE_DAY, "today": today}
     rows = connection.execute(DAYS, {"account": account_id, **ranges})
     practised = {day: (seconds, exposures) for day, seconds, exposures in rows}
-    facts = Facts(tally.first_day, plans_of(session, account_id), pauses_of(session, account_id), practised)
-    return Practice(facts, settled, tally.days, tally.seconds, tally.exposures, today)
+    facts = Facts(totals.first_day, plans_of(session, account_id), pauses_of(session, account_id), practised)
+    return Practice(facts, settled, totals.days, totals.seconds, totals.exposures, today)
 
 
 def practices_of(session: Session, todays: Mapping[uuid.UUID, date]) -> dict[uuid.UUID, Practice]:
     """What is needed for the streak and the week of each of several clients, by their todays. Four statements."""
     if not todays:
         return {}
-    tallies = {
-        row.account_id: row for row in session.execute(select(table_of(Tally)).where(_tally.account_id.in_(todays)))
+    kept = {
+        row.account_id: row
+        for row in session.execute(select(table_of(PracticeTotals)).where(_totals.account_id.in_(todays)))
     }
     settled = {
-        account: _settled(tally.settled_through, tally.settled_run, tally.settled_longest, tally.first_day)
-        for account, tally in tallies.items()
+        account: _settled(totals.settled_through, totals.settled_run, totals.settled_longest, totals.first_day)
+        for account, totals in kept.items()
     }
     recent = [
         and_(_day.account_id == account, _day.date >= min(settled[account].through + ONE_DAY, monday_of(today)))
@@ -117,14 +119,14 @@ def practices_of(session: Session, todays: Mapping[uuid.UUID, date]) -> dict[uui
         pauses[row.account_id].append(PauseView(row.id, row.first_day, row.last_day))
     return {
         account: Practice(
-            Facts(tally.first_day, plans[account], pauses[account], practised[account]),
+            Facts(totals.first_day, plans[account], pauses[account], practised[account]),
             settled[account],
-            tally.days,
-            tally.seconds,
-            tally.exposures,
+            totals.days,
+            totals.seconds,
+            totals.exposures,
             todays[account],
         )
-        for account, tally in tallies.items()
+        for account, totals in kept.items()
     }
 
 
@@ -134,7 +136,8 @@ def plans_of(session: Session, account_id: uuid.UUID) -> list[PlanView]:
 
 
 def _plan_view(starts_on: date, minutes: int, kind: str, weekdays: int, days_per_week: int) -> PlanView:
-    return PlanView(starts_on, minutes, kind, tuple(day for day in range(7) if weekdays >> day & 1), days_per_week)
+    chosen = tuple(day for day in range(7) if weekdays >> day & 1)
+    return PlanView(starts_on, minutes, PlanKind(kind), chosen, days_per_week)
 
 
 def plan_on(session: Session, account_id: uuid.UUID, day: date) -> PlanView | None:
@@ -148,6 +151,15 @@ def pauses_of(session: Session, account_id: uuid.UUID) -> list[PauseView]:
     return [PauseView(*row) for row in rows]
 
 
+def paused_among(session: Session, todays: Mapping[uuid.UUID, date]) -> set[uuid.UUID]:
+    """Which of several clients have a pause on their todays: as PauseView.covers says it, in one statement."""
+    covered = [
+        and_(Pause.account_id == client, Pause.first_day <= day, Pause.last_day >= day)
+        for client, day in todays.items()
+    ]
+    return set(session.scalars(select(Pause.account_id).where(or_(*covered)))) if covered else set()
+
+
 def count_day(session: Session, account_id: uuid.UUID, day: date, today: date) -> None:
     """Bring the day's row, the totals and the settled streak up to what the exposures say now."""
     seconds, exposures = session.execute(
@@ -158,39 +170,39 @@ def count_day(session: Session, account_id: uuid.UUID, day: date, today: date) -
             Exposure.seconds >= COUNTS_FROM_SECONDS,
         )
     ).one()
-    tally = session.get_one(Tally, account_id)
+    totals = session.get_one(PracticeTotals, account_id)
     row = session.get(Day, (account_id, day))
     if row is None and exposures:
         row = Day(account_id=account_id, date=day, seconds=0, exposures=0)
         session.add(row)
-        tally.days += 1
+        totals.days += 1
     if row is not None:
-        tally.seconds += int(seconds) - row.seconds
-        tally.exposures += exposures - row.exposures
+        totals.seconds += int(seconds) - row.seconds
+        totals.exposures += exposures - row.exposures
         row.seconds, row.exposures = int(seconds), exposures
         if not exposures:
-            tally.days -= 1
+            totals.days -= 1
             session.delete(row)
-    tally.first_day, moved = min(day, tally.first_day), day < tally.first_day
-    if tally.settled_through and (moved or day <= tally.settled_through):
-        tally.settled_through = None
+    totals.first_day, moved = min(day, totals.first_day), day < totals.first_day
+    if totals.settled_through and (moved or day <= totals.settled_through):
+        totals.settled_through = None
     session.flush()
-    _settle(session, tally, today)
+    _settle(session, totals, today)
 
 
-def _settle(session: Session, tally: Tally, today: date) -> None:
+def _settle(session: Session, totals: PracticeTotals, today: date) -> None:
     """Move the settled streak on to the last Sunday that nothing but a very late event can still change.
 
     Pauses reach 7 days back and plans none, so four weeks leave room for a phone that was off for long.
     """
     horizon = today - timedelta(days=SETTLE_AFTER_DAYS)
     sunday = monday_of(horizon) - ONE_DAY
-    settled = _settled(tally.settled_through, tally.settled_run, tally.settled_longest, tally.first_day)
+    settled = _settled(totals.settled_through, totals.settled_run, totals.settled_longest, totals.first_day)
     if sunday <= settled.through:
         return
-    practice = practice_of(session, tally.account_id, today, settled.through + ONE_DAY, sunday)
+    practice = practice_of(session, totals.account_id, today, settled.through + ONE_DAY, sunday)
     run = run_through(practice.facts, settled, sunday, today)
-    tally.settled_through, tally.settled_run, tally.settled_longest = run.through, run.current, run.longest
+    totals.settled_through, totals.settled_run, totals.settled_longest = run.through, run.current, run.longest
 
 
 def _settled(through: date | None, current: int, longest: int, first_day: date) -> Run:

@@ -11,22 +11,23 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from sqlalchemy import case, func, insert, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from erp.domain.dates import ONE_DAY, local_day
 from erp.domain.errors import NotFound
 from erp.domain.exposure.reading import runs
 from erp.domain.fields import Fields
-from erp.domain.notification.outbox import row_of
+from erp.domain.notification.facts import CheerFacts
+from erp.domain.notification.kinds import Kind
+from erp.domain.notification.outbox import Notice, add
 from erp.storage.account import Account
 from erp.storage.exposure import Exposure
-from erp.storage.notification import Notification
 from erp.storage.support import Cheer, Support
 
-LONGEST_CHEER = 200
-PAUSE_BETWEEN = timedelta(minutes=1)
-MOST = 20
+MAX_CHEER_LENGTH = 200
+CHEER_COOLDOWN = timedelta(minutes=1)
+MAX_CHEERS_PER_EXPOSURE = 20
 APOSTROPHES = str.maketrans(dict.fromkeys("‘’ʼ´`′", "'"))
 
 
@@ -84,7 +85,7 @@ def send(session: Session, support: Support, raw: Mapping[str, Any], now: dateti
     reassurance, one_a_minute and enough.
     """
     fields = Fields(raw)
-    text = " ".join(fields.text("text", LONGEST_CHEER, required=True).split())
+    text = " ".join(fields.text("text", MAX_CHEER_LENGTH, required=True).split())
     if text and not raw.get("anyway") and reads_like_reassurance(text):
         fields.wrong("text", "reassurance")
     fields.check()
@@ -122,10 +123,10 @@ def _latest_exposure(session: Session, client_id: uuid.UUID, now: datetime) -> E
 def _check_pace(session: Session, support: Support, latest: Exposure | None, now: datetime, fields: Fields) -> None:
     mine = (Cheer.supporter_id == support.supporter_id, Cheer.client_id == support.client_id)
     last = session.scalar(select(func.max(Cheer.sent_at)).where(*mine))
-    if last is not None and now - last < PAUSE_BETWEEN:
+    if last is not None and now - last < CHEER_COOLDOWN:
         fields.wrong("", "one_a_minute")
     same = Cheer.exposure_id == latest.id if latest else Cheer.sent_at > now - ONE_DAY
-    if (session.scalar(select(func.count()).where(*mine, same)) or 0) >= MOST:
+    if (session.scalar(select(func.count()).where(*mine, same)) or 0) >= MAX_CHEERS_PER_EXPOSURE:
         fields.wrong("", "enough")
     fields.check()
 
@@ -177,7 +178,6 @@ def heart(cheer: Cheer, now: datetime) -> None:
 
 def tell_of_cheer(session: Session, support: Support, cheer: Cheer, name: str, now: datetime) -> None:
     """Let the client hear of a cheer; `name` is who sent it."""
-    links = {"support_id": support.id, "exposure_id": cheer.exposure_id}
-    session.execute(
-        insert(Notification), [row_of(cheer.client_id, "cheer", {"name": name, "text": cheer.text}, now, **links)]
-    )
+    facts = CheerFacts(name, cheer.text)
+    notice = Notice(cheer.client_id, Kind.cheer, facts, support_id=support.id, exposure_id=cheer.exposure_id)
+    add(session, [notice], now)

@@ -7,30 +7,40 @@ import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from erp.domain.dates import ONE_DAY
 from erp.domain.errors import Conflict, NotFound
-from erp.domain.notification.kinds import PINGS, WANTED
+from erp.domain.notification.kinds import PINGS, WANTED, Contact
 from erp.storage.account import Account
 from erp.storage.support import Invitation, Support
 
-INVITATION_HOLDS = timedelta(days=7)
-OPEN_INVITATIONS = 10
-INVITATIONS_A_DAY = 30
+KEEP_INVITATION_OPEN_FOR = timedelta(days=7)
+MAX_OPEN_INVITATIONS = 10
+MAX_INVITATIONS_A_DAY = 30
+
+
+class InvitationState(StrEnum):
+    """What became of an invitation."""
+
+    open = "open"
+    used = "used"
+    expired = "expired"
+    withdrawn = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
 class InvitationView:
-    """An invitation for a page. `state`: open, used, expired or withdrawn; `client` is the name of who invites."""
+    """An invitation for a page; `client` is the name of who invites."""
 
     id: uuid.UUID
     client_id: uuid.UUID
     client: str
     token: str
-    state: str
+    state: InvitationState
     expires_at: datetime
     accepted_by: uuid.UUID | None
 
@@ -39,9 +49,9 @@ def invite(session: Session, account_id: uuid.UUID, now: datetime) -> Invitation
     """A new invitation of the client. Raises Conflict when too many are open already, or were made today."""
     client = session.get_one(Account, account_id, with_for_update={"key_share": True})
     recent = select(func.count()).where(Invitation.client_id == account_id, Invitation.created_at > now - ONE_DAY)
-    if (session.scalar(recent) or 0) >= INVITATIONS_A_DAY:
+    if (session.scalar(recent) or 0) >= MAX_INVITATIONS_A_DAY:
         raise Conflict
-    if len(open_invitations(session, account_id, now)) >= OPEN_INVITATIONS:
+    if len(open_invitations(session, account_id, now)) >= MAX_OPEN_INVITATIONS:
         raise Conflict
     token = secrets.token_urlsafe(16)
     row = Invitation(
@@ -50,7 +60,7 @@ def invite(session: Session, account_id: uuid.UUID, now: datetime) -> Invitation
         digest=_digest(token),
         token=token,
         created_at=now,
-        expires_at=now + INVITATION_HOLDS,
+        expires_at=now + KEEP_INVITATION_OPEN_FOR,
     )
     session.add(row)
     session.flush()
@@ -114,7 +124,7 @@ def accept(session: Session, token: str, account_id: uuid.UUID, now: datetime) -
     support = session.scalars(pair.with_for_update()).first()
     if row.accepted_by == account_id and support is not None and support.ended_at is None:
         return support
-    if _state(row, now) != "open" or row.client_id == account_id:
+    if _state(row, now) != InvitationState.open or row.client_id == account_id:
         raise Conflict
     # The link has done its work: who opens it again is found by its digest.
     row.accepted_at, row.accepted_by, row.token = now, account_id, ""
@@ -130,21 +140,21 @@ def accept(session: Session, token: str, account_id: uuid.UUID, now: datetime) -
 
 
 def _begin(support: Support) -> None:
-    """What holds for everybody new: the least is shown, every practice is told."""
+    """What holds for everybody new: the least is shown, and every kind of ping is allowed and asked for."""
     support.shares_titles = support.shares_suds = support.shares_notes = False
-    support.contact, support.told, support.wanted = "every", list(PINGS), list(WANTED)
+    support.contact, support.allowed_kinds, support.asked_kinds = Contact.every, list(PINGS), list(WANTED)
 
 
 def _invitation_view(row: Invitation, name: str, now: datetime) -> InvitationView:
     return InvitationView(row.id, row.client_id, name, row.token, _state(row, now), row.expires_at, row.accepted_by)
 
 
-def _state(row: Invitation, now: datetime) -> str:
+def _state(row: Invitation, now: datetime) -> InvitationState:
     if row.accepted_at is not None:
-        return "used"
+        return InvitationState.used
     if row.withdrawn_at is not None:
-        return "withdrawn"
-    return "open" if now < row.expires_at else "expired"
+        return InvitationState.withdrawn
+    return InvitationState.open if now < row.expires_at else InvitationState.expired
 
 
 def _digest(token: str) -> bytes:

@@ -8,30 +8,31 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from erp.domain.dates import ONE_DAY
-from erp.domain.notification.kinds import EARLIER, ENDS, RANKS
-from erp.domain.notification.outbox import row_of
+from erp.domain.exposure.columns import Change
+from erp.domain.notification.facts import Facts, PracticeFacts, StartFacts, WeekFacts
+from erp.domain.notification.kinds import ENDS, RANKS, Contact, Kind
+from erp.domain.notification.outbox import Notice, add
 from erp.domain.practice.days import COUNTS_FROM_SECONDS, DayView
-from erp.domain.practice.record import Practice, pauses_of, practice_of, practices_of
+from erp.domain.practice.record import Practice, paused_among, practice_of, practices_of
 from erp.domain.support.relation import heard, hears
 from erp.storage.account import Account
 from erp.storage.exposure import Exposure
 from erp.storage.notification import Notification
 from erp.storage.support import Support
 
+# A start or an end that is older when it arrives is no news any more.
 FRESH_START = timedelta(minutes=5)
 FRESH_END = timedelta(minutes=30)
-
-
-# A streak is told once, however often the day it stands on goes on.
-MILESTONE_HOLDS = timedelta(days=2)
+# A milestone is told once, however often the day it stands on goes on.
+MILESTONE_COOLDOWN = timedelta(days=2)
 MILESTONES = (3, 7, 14, 30, 60, 100)
 WEEKLY_FROM_HOUR = 9
 
@@ -41,70 +42,102 @@ def is_milestone(streak: int) -> bool:
     return streak in MILESTONES or (streak > MILESTONES[-1] and streak % 50 == 0)
 
 
-def tell_of_practice(
-    session: Session,
-    account_id: uuid.UUID,
-    exposure_id: uuid.UUID,
-    after: Mapping[str, Any],
-    today: date,
-    now: datetime,
-) -> bool:
+def tell_of_practice(session: Session, account_id: uuid.UUID, change: Change, today: date, now: datetime) -> bool:
     """Add the pings for an exposure that was just started or finished; whether there were any.
 
-    `after` holds the exposure's columns. A finish that was taken back and made again is told again only where more can
-    be said of it now. News that come late, from a phone that was offline, are no news, but for one word about today;
-    and a pause holds pings back.
+    A finish that was taken back and made again is told again only where more can be said of it now. News that come
+    late, from a phone that was offline, are no news, but for one word about today; and a pause holds pings back.
     """
-    ended = after["finished_at"] is not None
-    late = now - (after["finished_at"] or after["started_at"]) > (FRESH_END if ended else FRESH_START)
-    if late and not (ended and after["local_date"] == today):
+    is_late, is_of_today = _is_late(change, now), change.after.local_date == today
+    ended = change.after.finished_at is not None
+    if is_late and not (ended and is_of_today):
         return False
+    listening = _listening(session, account_id, today)
+    if not listening:
+        return False
+    if is_late:
+        return _tell_late(session, listening, change.exposure_id, today, now)
+    if ended:
+        news = _news_of_end(session, account_id, change, listening, today, now)
+    else:
+        news = News((Kind.started,), StartFacts(listening[0][1].display_name))
+    pings = [
+        Notice(support.supporter_id, kind, news.facts, support_id=support.id, exposure_id=change.exposure_id)
+        for support, _client in listening
+        if (kind := news.greatest_for(support))
+    ]
+    return add(session, pings, now)
+
+
+def _is_late(change: Change, now: datetime) -> bool:
+    after = change.after
+    assert after.started_at
+    if after.finished_at is None:
+        return now - after.started_at > FRESH_START
+    return now - after.finished_at > FRESH_END
+
+
+def _listening(session: Session, account_id: uuid.UUID, today: date) -> list[tuple[Support, Account]]:
+    """The client's supporters who hear anything at all, each with the client; nobody does in a pause."""
     rows = session.execute(
         select(Support, Account)
         .join(Account, Account.id == Support.client_id)
         .where(Support.client_id == account_id, Support.ended_at.is_(None))
     ).all()
     listening = [(support, client) for support, client in rows if heard(support)]
-    if not listening or any(pause.first_day <= today <= pause.last_day for pause in pauses_of(session, account_id)):
-        return False
-    if late:
-        return _tell_late(session, listening, exposure_id, today, now)
-    told = _told_of_its_end(session, exposure_id) if ended else {}
+    return [] if listening and paused_among(session, {account_id: today}) else listening
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What can be said of an exposure: the kinds of ping that fit it, the greatest first, and the facts they name.
+
+    `ranks_heard`: how much each supporter was told of its end already. `congratulated`: who was told of this milestone.
+    """
+
+    kinds: tuple[Kind, ...]
+    facts: Facts
+    ranks_heard: Mapping[uuid.UUID | None, int] = field(default_factory=dict)
     congratulated: Collection[uuid.UUID | None] = ()
-    facts: dict[str, Any] = {}
-    happened: tuple[str, ...] = ("started",)
-    if ended:
-        # Whose phone is further east than their days begins tomorrow's already.
-        day = after["local_date"]
-        practice = practice_of(session, account_id, max(today, day), day, day)
-        happened = _happened(practice, practice.between(day, day)[0], after["seconds"])
-        facts = {"seconds": after["seconds"], "streak": practice.totals().current}
-        if "milestone" in happened:
-            congratulated = _congratulated(session, [support.id for support, _client in listening], now)
-    pings = []
-    for support, client in listening:
-        # One exposure is one ping at a time: the most that can be said of it, to who wants to hear that.
-        new = [kind for kind in happened if kind != "milestone" or support.id not in congratulated]
+
+    def greatest_for(self, support: Support) -> Kind | None:
+        """The one ping that a supporter gets: the greatest that both sides agree on, if it says more than before."""
+        new = [kind for kind in self.kinds if kind is not Kind.milestone or support.id not in self.congratulated]
         kind = next((kind for kind in new if kind in heard(support)), None)
-        if kind and RANKS[kind] > told.get(support.id, -1):
-            links = {"support_id": support.id, "exposure_id": exposure_id}
-            pings.append(row_of(support.supporter_id, kind, facts | {"name": client.display_name}, now, **links))
-    if pings:
-        session.execute(insert(Notification), pings)
-    return bool(pings)
+        return kind if kind and RANKS[kind] > self.ranks_heard.get(support.id, -1) else None
 
 
-def _told_of_its_end(session: Session, exposure_id: uuid.UUID) -> dict[uuid.UUID | None, int]:
+def _news_of_end(
+    session: Session,
+    account_id: uuid.UUID,
+    change: Change,
+    listening: Sequence[tuple[Support, Account]],
+    today: date,
+    now: datetime,
+) -> News:
+    ranks_heard = _ranks_heard(session, change.exposure_id)
+    day, seconds = change.after.local_date, change.after.seconds
+    assert day
+    # Whose phone is further east than their days begins tomorrow's already.
+    practice = practice_of(session, account_id, max(today, day), day, day)
+    kinds = _happened(practice, practice.between(day, day)[0], seconds)
+    facts = PracticeFacts(listening[0][1].display_name, seconds, practice.totals().current)
+    supports = [support.id for support, _client in listening]
+    congratulated = _congratulated(session, supports, now) if Kind.milestone in kinds else ()
+    return News(kinds, facts, ranks_heard, congratulated)
+
+
+def _ranks_heard(session: Session, exposure_id: uuid.UUID) -> dict[uuid.UUID | None, int]:
     """How much each supporter was told of the end, by rank."""
-    told: dict[uuid.UUID | None, int] = {}
+    ranks: dict[uuid.UUID | None, int] = {}
     rows = session.execute(
         select(Notification.support_id, Notification.kind).where(
             Notification.exposure_id == exposure_id, Notification.kind.in_(ENDS), Notification.given_up.is_(None)
         )
     )
     for support_id, kind in rows:
-        told[support_id] = max(told.get(support_id, RANKS["finished"]), RANKS[kind])
-    return told
+        ranks[support_id] = max(ranks.get(support_id, RANKS[Kind.finished]), RANKS[Kind(kind)])
+    return ranks
 
 
 def _congratulated(session: Session, supports: Collection[uuid.UUID], now: datetime) -> Collection[uuid.UUID | None]:
@@ -112,8 +145,8 @@ def _congratulated(session: Session, supports: Collection[uuid.UUID], now: datet
     return session.scalars(
         select(Notification.support_id).where(
             Notification.support_id.in_(supports),
-            Notification.kind == "milestone",
-            Notification.created_at > now - MILESTONE_HOLDS,
+            Notification.kind == Kind.milestone,
+            Notification.created_at > now - MILESTONE_COOLDOWN,
             Notification.given_up.is_(None),
         )
     ).all()
@@ -126,7 +159,7 @@ def _tell_late(
 
     What was not handed out yet is brought up to date instead.
     """
-    asking = {support.id: support for support, _client in listening if hears(support, EARLIER)}
+    asking = {support.id: support for support, _client in listening if hears(support, Kind.earlier)}
     if not asking:
         return False
     told = session.execute(
@@ -142,28 +175,27 @@ def _tell_late(
     client = listening[0][1]
     practice = practice_of(session, client.id, today, today, today)
     day = practice.between(today, today)[0]
-    facts = {"name": client.display_name, "seconds": day.seconds, "streak": practice.totals().current}
-    waiting = Notification.id.in_([row.id for row in told if row.kind == EARLIER]), Notification.settled_at.is_(None)
-    session.execute(update(Notification).where(*waiting).values(facts=facts))
+    facts = PracticeFacts(client.display_name, day.seconds, practice.totals().current)
+    earlier = [row.id for row in told if row.kind == Kind.earlier]
+    waiting = Notification.id.in_(earlier), Notification.settled_at.is_(None)
+    session.execute(update(Notification).where(*waiting).values(facts=facts.stored()))
     # Tomorrow it would not be true any more.
     midnight = datetime.combine(today + ONE_DAY, time(), ZoneInfo(client.time_zone)).astimezone(UTC)
-    pings = []
-    for key in asking.keys() - {row.support_id for row in told}:
-        ping = row_of(asking[key].supporter_id, EARLIER, facts, now, support_id=key, exposure_id=exposure_id)
-        pings.append(ping | {"expires_at": min(ping["expires_at"], midnight)})
-    if pings:
-        session.execute(insert(Notification), pings)
-    return bool(pings)
+    pings = [
+        Notice(asking[key].supporter_id, Kind.earlier, facts, support_id=key, exposure_id=exposure_id, until=midnight)
+        for key in asking.keys() - {row.support_id for row in told}
+    ]
+    return add(session, pings, now)
 
 
-def _happened(practice: Practice, day: DayView, seconds: int) -> tuple[str, ...]:
+def _happened(practice: Practice, day: DayView, seconds: int) -> tuple[Kind, ...]:
     """What an exposure of so many seconds brought about, the greatest first."""
-    kinds = ["finished"]
+    kinds = [Kind.finished]
     if seconds >= COUNTS_FROM_SECONDS:
         if day.state == "goal" and day.goal_seconds and day.seconds - seconds < day.goal_seconds:
-            kinds.insert(0, "goal")
+            kinds.insert(0, Kind.goal)
         if is_milestone(practice.totals().current):
-            kinds.insert(0, "milestone")
+            kinds.insert(0, Kind.milestone)
     return tuple(kinds)
 
 
@@ -175,10 +207,10 @@ def tell_of_weeks(session: Session, now: datetime) -> int:
         .join(client, client.id == Support.client_id)
         .where(
             Support.ended_at.is_(None),
-            Support.contact == "weekly",
+            Support.contact == Contact.weekly,
             ~exists().where(
                 Notification.support_id == Support.id,
-                Notification.kind == "weekly",
+                Notification.kind == Kind.weekly,
                 Notification.created_at > now - 6 * ONE_DAY,
             ),
         )
@@ -195,8 +227,7 @@ def tell_of_weeks(session: Session, now: datetime) -> int:
         days = [day for day in practice.between(today - 7 * ONE_DAY, today - ONE_DAY) if day.exposures]
         # A week without practice is not held up to anybody, and a pause is the client's own.
         if days and not practice.facts.paused_on(today):
-            facts = {"name": name, "days": len(days), "seconds": sum(day.seconds for day in days)}
-            summaries.append(row_of(support.supporter_id, "weekly", facts, now, support_id=support.id))
-    if summaries:
-        session.execute(insert(Notification), summaries)
+            facts = WeekFacts(name, len(days), sum(day.seconds for day in days))
+            summaries.append(Notice(support.supporter_id, Kind.weekly, facts, support_id=support.id))
+    add(session, summaries, now)
     return len(summaries)

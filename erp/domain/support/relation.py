@@ -17,13 +17,11 @@ from sqlalchemy.orm import Session
 
 from erp.domain.errors import NotFound
 from erp.domain.fields import Fields
-from erp.domain.notification.kinds import EARLIER, PINGS, WANTED
+from erp.domain.notification.kinds import CONTACTS, KINDS, PINGS, WANTED, Contact, Kind
 from erp.storage.account import Account
 from erp.storage.notification import Notification
 from erp.storage.support import Support
 
-# How contact fades, from every practice to silence: leaning on a coach can itself become a safety behaviour.
-CONTACTS = {"every": PINGS, "finished": ("finished",), "weekly": ("weekly",), "none": ()}
 SHARES = ("titles", "suds", "notes")
 
 
@@ -38,7 +36,7 @@ class SupporterView:
     suds: bool
     notes: bool
     contact: str
-    told: tuple[str, ...]
+    allowed_kinds: tuple[str, ...]
 
 
 def supporters_of(session: Session, client_id: uuid.UUID) -> list[SupporterView]:
@@ -72,7 +70,7 @@ def supporter_view(support: Support, name: str) -> SupporterView:
         suds=support.shares_suds,
         notes=support.shares_notes,
         contact=support.contact,
-        told=tuple(support.told),
+        allowed_kinds=tuple(support.allowed_kinds),
     )
 
 
@@ -107,32 +105,36 @@ def _support(session: Session, support_id: uuid.UUID, mine: Any, other: Any) -> 
 
 
 def share(support: Support, raw: Mapping[str, Any]) -> None:
-    """Take what this supporter may see (titles, suds, notes) and hear (contact, told). Raises Invalid."""
+    """Take what this supporter may see and hear, from titles, suds, notes, contact and told (the kinds allowed).
+
+    The first three are there or not; contact is a Contact, told a list of kinds of ping. Raises Invalid.
+    """
     fields = Fields(raw)
-    contact = fields.one_of("contact", tuple(CONTACTS))
+    contact = fields.one_of("contact", Contact)
     fields.check()
     support.shares_titles, support.shares_suds, support.shares_notes = (bool(raw.get(name)) for name in SHARES)
-    support.contact, support.told = contact, _chosen(raw.get("told"), PINGS)
+    support.contact, support.allowed_kinds = contact, _chosen(raw.get("told"), PINGS)
 
 
 def want(support: Support, raw: Mapping[str, Any]) -> None:
-    """Take from the supporter which pings (wanted) they ask for."""
-    support.wanted = _chosen(raw.get("wanted"), WANTED)
+    """Take from the supporter which kinds of ping they ask for, from wanted, a list."""
+    support.asked_kinds = _chosen(raw.get("wanted"), WANTED)
 
 
-def _chosen(kinds: Any, options: tuple[str, ...]) -> list[str]:
+def _chosen(kinds: Any, options: tuple[Kind, ...]) -> list[str]:
     return [kind for kind in options if kind in (kinds or ())]
 
 
-def heard(support: Support) -> tuple[str, ...]:
-    """The kinds of ping that both sides agree on now. `told` narrows every practice; the later stages say it all."""
-    told = support.told if support.contact == "every" else CONTACTS[support.contact]
-    return tuple(kind for kind in CONTACTS[support.contact] if kind in told and kind in support.wanted)
+def heard(support: Support) -> tuple[Kind, ...]:
+    """The kinds of ping that both sides agree on now. `allowed_kinds` counts only while contact is `every`."""
+    contact = Contact(support.contact)
+    allowed = support.allowed_kinds if contact is Contact.every else CONTACTS[contact]
+    return tuple(kind for kind in CONTACTS[contact] if kind in allowed and kind in support.asked_kinds)
 
 
-def hears(support: Support, kind: str) -> bool:
+def hears(support: Support, kind: Kind) -> bool:
     """Whether both sides agree on the kind of news now."""
-    return ("finished" if kind == EARLIER else kind) in heard(support)
+    return (KINDS[kind].heard_as or kind) in heard(support)
 
 
 def end(session: Session, support: Support, now: datetime) -> None:

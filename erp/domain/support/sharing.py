@@ -15,9 +15,10 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from erp.domain.dates import ONE_DAY, local_day, monday_of
+from erp.domain.dates import ONE_DAY, local_day, week_of
 from erp.domain.errors import NotFound
-from erp.domain.exposure.reading import FORGOTTEN_AFTER, LONGEST_PAUSE, runs
+from erp.domain.exposure.reading import begun_at, is_paused, runs
+from erp.domain.ladder.ladder import StoppingRule
 from erp.domain.practice.days import COUNTS_FROM_SECONDS
 from erp.domain.practice.record import Practice, practices_of
 from erp.storage.account import Account
@@ -29,7 +30,7 @@ CHEERS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Glimpse:
+class SharedExposure:
     """One exposure as a supporter may see it. Seconds; None where the client does not share it.
 
     `curve` is (practised second, SUDS), `words` what the client wrote afterwards.
@@ -64,26 +65,27 @@ class ClientView:
     support_id: uuid.UUID
     name: str
     today: date
-    now: Glimpse | None
-    last: Glimpse | None
+    now: SharedExposure | None
+    last: SharedExposure | None
     week: list[tuple[date, bool | None]]
     streak: int
     days: int
-    wanted: tuple[str, ...]
+    asked_kinds: tuple[str, ...]
     cheers: list[SentCheer]
 
 
-def glimpse(support: Support, exposure: Exposure, title: str | None, now: datetime) -> Glimpse:
+def shared_exposure(
+    support: Support, exposure: Exposure, title: str | None, now: datetime, *, running: bool
+) -> SharedExposure:
     """The exposure, without what the client does not share with this supporter."""
     assert exposure.started_at
     assert exposure.local_date
-    running = _runs(exposure, now)
     curve = [(second, suds) for second, suds in exposure.curve] if support.shares_suds else None
     words = tuple(text for text in (exposure.learning, exposure.note) if text) if support.shares_notes else None
-    return Glimpse(
+    return SharedExposure(
         id=exposure.id,
         running=running,
-        paused=running and exposure.due_at is None,
+        paused=running and is_paused(exposure),
         started_at=exposure.started_at,
         local_date=exposure.local_date,
         seconds=_seconds(exposure, now) if running else exposure.seconds,
@@ -94,22 +96,12 @@ def glimpse(support: Support, exposure: Exposure, title: str | None, now: dateti
     )
 
 
-def _runs(exposure: Exposure, now: datetime) -> bool:
-    """Whether it was started, is not over and not forgotten."""
-    if exposure.phase != "running" or exposure.started_at is None:
-        return False
-    if exposure.due_at is None:
-        return exposure.started_at > now - LONGEST_PAUSE
-    return exposure.due_at > now - FORGOTTEN_AFTER
-
-
 def _seconds(exposure: Exposure, now: datetime) -> int:
     """How long a running exposure has lasted: in a pause as long as its events say, else by its planned end."""
     if exposure.due_at is None:
         return exposure.seconds
-    begun = exposure.due_at - timedelta(seconds=exposure.planned_seconds)
-    lasted = max((now - begun) // timedelta(seconds=1), 0)
-    return min(lasted, exposure.planned_seconds) if exposure.stopping_rule == "time" else lasted
+    lasted = max((now - begun_at(exposure.due_at, exposure.planned_seconds)) // timedelta(seconds=1), 0)
+    return min(lasted, exposure.planned_seconds) if exposure.stopping_rule == StoppingRule.time else lasted
 
 
 def clients_of(session: Session, supporter_id: uuid.UUID, now: datetime) -> list[ClientView]:
@@ -146,12 +138,12 @@ def _views(session: Session, supporter_id: uuid.UUID, now: datetime, *which: Any
                 support_id=support.id,
                 name=name,
                 today=todays[client],
-                now=glimpse(support, *running[client], now) if client in running else None,
-                last=glimpse(support, *last[client], now) if client in last else None,
+                now=shared_exposure(support, *running[client], now, running=True) if client in running else None,
+                last=shared_exposure(support, *last[client], now, running=False) if client in last else None,
                 week=_week(practice),
                 streak=practice.totals().current,
                 days=practice.days,
-                wanted=tuple(support.wanted),
+                asked_kinds=tuple(support.asked_kinds),
                 cheers=cheers.get(client, []),
             )
         )
@@ -165,8 +157,7 @@ def _order(view: ClientView) -> tuple[bool, float, str]:
 
 def _week(practice: Practice) -> list[tuple[date, bool | None]]:
     """The week's days with and without practice. Why there was none, a rest day say or a pause, stays the client's."""
-    monday = monday_of(practice.today)
-    days = practice.between(monday, monday + 6 * ONE_DAY)
+    days = practice.between(*week_of(practice.today))
     return [(day.date, bool(day.exposures) if day.date <= practice.today else None) for day in days]
 
 
@@ -193,10 +184,10 @@ def _last(
     rows = session.execute(
         select(Exposure, Step.title)
         .outerjoin(Step, Step.id == Exposure.step_id)
-        .where(or_(*on_day), Exposure.ended, Exposure.seconds >= COUNTS_FROM_SECONDS)
+        .where(or_(*on_day), Exposure.ended, Exposure.seconds >= COUNTS_FROM_SECONDS, ~runs(now))
         .order_by(Exposure.started_at)
     )
-    return {row.account_id: (row, title) for row, title in rows if not _runs(row, now)}
+    return {row.account_id: (row, title) for row, title in rows}
 
 
 def _cheers(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -19,21 +19,24 @@ from sqlalchemy import Row, String, cast, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from erp.domain.dates import ONE_DAY, local_day, monday_of
+from erp.domain.exposure.columns import Place, columns_of, place_of, values_of
+from erp.domain.exposure.event import Event, event_of
 from erp.domain.exposure.fold import State, fold
-from erp.domain.exposure.reading import happening
 from erp.domain.practice.days import COUNTS_FROM_SECONDS, Facts, Run, run_through
 from erp.domain.practice.record import pauses_of, plans_of
-from erp.domain.recording import RATINGS_KEPT, place_of, texts_of, totals_of
+from erp.domain.recording import MAX_RATINGS
 from erp.storage.account import Account
 from erp.storage.db import table_of
-from erp.storage.exposure import Event, Exposure
+from erp.storage.exposure import EventRow, Exposure
 from erp.storage.ladder import Step
-from erp.storage.practice import Day, Tally
+from erp.storage.practice import Day, PracticeTotals
 
 AT_ONCE = 200
 # What reading a damaged row or folding a damaged event raises.
 UNREADABLE = (InvalidToken, KeyError, TypeError, ValueError)
-_account, _exposure, _event, _day, _tally, _step = map(table_of, (Account, Exposure, Event, Day, Tally, Step))
+_account, _exposure, _event, _day, _totals, _step = map(
+    table_of, (Account, Exposure, EventRow, Day, PracticeTotals, Step)
+)
 
 Practised = Mapping[date, tuple[int, int]]
 
@@ -86,25 +89,19 @@ def states_of(session: Session, account: uuid.UUID, exposures: Sequence[uuid.UUI
             _event.c.data,
         ).where(_event.c.account_id == account, _event.c.exposure_id.in_(exposures))
     )
-    events: dict[uuid.UUID, list[Any]] = {}
+    events: dict[uuid.UUID, list[Event]] = {}
     for exposure, *event in rows:
-        events.setdefault(exposure, []).append(happening(*event))
+        events.setdefault(exposure, []).append(event_of(*event))
     return {exposure: fold(its) for exposure, its in events.items()}
 
 
-def columns_of(state: State) -> dict[str, Any]:
-    """The columns of an exposure's row that its events decide, as they are read back."""
-    folded = totals_of(state) | texts_of(state)
-    return folded | {"curve": [list(point) for point in state.curve]}
-
-
-def place_now(session: Session, account_id: uuid.UUID, state: State) -> dict[str, Any]:
-    """Step, zone and date of an exposure, as if its start were recorded now."""
+def place_now(session: Session, account_id: uuid.UUID, state: State) -> Place | None:
+    """Step, zone and date of an exposure, as if its start were recorded now; None without a start."""
     if state.started_at is None:
-        return {}
+        return None
     place = place_of(state, state.started_at, session.get_one(Account, account_id).time_zone)
-    step = session.get(Step, place["step_id"])
-    return place | {"step_id": step.id if step is not None and step.account_id == account_id else None}
+    step = session.get(Step, place.step_id)
+    return replace(place, step_id=step.id if step is not None and step.account_id == account_id else None)
 
 
 def _exposures(session: Session, account: Account, *, repair: bool) -> Iterator[Finding]:
@@ -133,7 +130,7 @@ def _made_anew(session: Session, account: Account, exposure: uuid.UUID, *, repai
     """What is wrong with an exposure that cannot be read: its row alone, or its events as well."""
     try:
         (state,) = states_of(session, account.id, [exposure]).values()
-        folded = columns_of(state)
+        folded = columns_of(state).values()
     except UNREADABLE:
         return Finding("exposure", str(exposure), "cannot be read", lost=True)
     if repair:
@@ -149,15 +146,15 @@ def _compared(session: Session, account: Account, exposures: Sequence[uuid.UUID]
         state = states.get(row.id)
         if state is None:
             continue
-        folded = columns_of(state)
+        folded = columns_of(state).values()
         wrong = sorted(name for name, value in folded.items() if getattr(row, name) != value)
         changes = {name: folded[name] for name in wrong}
         if wrong:
             yield Finding("exposure", str(row.id), f"not what its events fold to: {', '.join(wrong)}")
-        if state.started_at is not None and (row.local_date is None or row.zone is None):
+        place = place_now(session, account.id, state) if row.local_date is None or row.zone is None else None
+        if place is not None:
             yield Finding("exposure", str(row.id), "started and has no date")
-            place = place_now(session, account.id, state)
-            changes |= place | {"step_id": row.step_id or place["step_id"]}
+            changes |= values_of(replace(place, step_id=row.step_id or place.step_id))
         if repair and changes:
             session.execute(update(_exposure).where(_exposure.c.id == row.id).values(changes))
 
@@ -176,7 +173,7 @@ def _steps(session: Session, account: Account, *, repair: bool) -> Iterator[Find
     )
     for step, suds in rows:
         runs[step] = runs.get(step, 0) + 1
-        if runs[step] <= RATINGS_KEPT:
+        if runs[step] <= MAX_RATINGS:
             latest.setdefault(step, []).append(suds)
     # As text, so that one that is damaged stops nothing.
     written = cast(_step.c.ratings, String)
@@ -218,21 +215,21 @@ def _days(session: Session, account: Account, now: datetime, *, repair: bool) ->
         "seconds": sum(seconds for seconds, _count in real.values()),
         "exposures": sum(count for _seconds, count in real.values()),
     }
-    tally = session.execute(select(_tally).where(_tally.c.account_id == account.id)).first()
-    first = _first_day(session, account, tally.first_day if tally else None)
+    totals = session.execute(select(_totals).where(_totals.c.account_id == account.id)).first()
+    first = _first_day(session, account, totals.first_day if totals else None)
     wrong = []
-    if tally:
-        wrong = [name for name, value in right.items() if getattr(tally, name) != value]
-        wrong += ["first_day"] * (tally.first_day != first)
-        wrong += ["settled"] * (not wrong and not _is_settled(session, account, tally, real, now))
-    if tally is None or wrong:
+    if totals:
+        wrong = [name for name, value in right.items() if getattr(totals, name) != value]
+        wrong += ["first_day"] * (totals.first_day != first)
+        wrong += ["settled"] * (not wrong and not _is_settled(session, account, totals, real, now))
+    if totals is None or wrong:
         what = f"not what the days add up to: {', '.join(wrong)}" if wrong else "is not there"
         yield Finding("tally", str(account.id), what)
         if repair:
             # The streak is settled anew with the next practice; until then it is counted from the beginning.
             anew = {"first_day": first, "settled_through": None, "settled_run": 0, "settled_longest": 0}
-            session.execute(delete(_tally).where(_tally.c.account_id == account.id))
-            session.execute(insert(_tally).values(account_id=account.id, **right, **anew))
+            session.execute(delete(_totals).where(_totals.c.account_id == account.id))
+            session.execute(insert(_totals).values(account_id=account.id, **right, **anew))
 
 
 def _first_day(session: Session, account: Account, kept: date | None) -> date:
@@ -246,16 +243,16 @@ def _first_day(session: Session, account: Account, kept: date | None) -> date:
     return kept if kept is not None and earliest <= kept <= latest else right
 
 
-def _is_settled(session: Session, account: Account, tally: Row[Any], real: Practised, now: datetime) -> bool:
+def _is_settled(session: Session, account: Account, totals: Row[Any], real: Practised, now: datetime) -> bool:
     """Whether the settled streak ends on a Sunday of the past and is what the days from the first on give."""
-    through = tally.settled_through
+    through = totals.settled_through
     if through is None:
         return True
     if through.weekday() != 6 or through >= local_day(now, account.time_zone):
         return False
-    facts = Facts(tally.first_day, plans_of(session, account.id), pauses_of(session, account.id), real)
-    run = run_through(facts, Run(monday_of(tally.first_day) - ONE_DAY), through, through + ONE_DAY)
-    return (run.current, run.longest) == (tally.settled_run, tally.settled_longest)
+    facts = Facts(totals.first_day, plans_of(session, account.id), pauses_of(session, account.id), real)
+    run = run_through(facts, Run(monday_of(totals.first_day) - ONE_DAY), through, through + ONE_DAY)
+    return (run.current, run.longest) == (totals.settled_run, totals.settled_longest)
 
 
 def _real_days(session: Session, account: uuid.UUID) -> Practised:

@@ -11,15 +11,16 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy import ForeignKeyConstraint, LargeBinary, Table, delete, insert, select, type_coerce, update
 from sqlalchemy.orm import Session
 
-from erp.domain.upkeep.integrity import AT_ONCE, UNREADABLE, Finding, columns_of, place_now, states_of
+from erp.domain.exposure.columns import columns_of, values_of
+from erp.domain.upkeep.integrity import AT_ONCE, UNREADABLE, Finding, place_now, states_of
 from erp.storage.account import Account
 from erp.storage.db import EncryptedJSON, EncryptedText, box, damages, table_of
-from erp.storage.exposure import Event, Exposure
+from erp.storage.exposure import EventRow, Exposure
 from erp.storage.ladder import Step
 from erp.storage.notification import Device, Notification
 from erp.storage.tables import Base
 
-_account, _exposure, _event, _step = map(table_of, (Account, Exposure, Event, Step))
+_account, _exposure, _event, _step = map(table_of, (Account, Exposure, EventRow, Step))
 _device, _notification = map(table_of, (Device, Notification))
 
 
@@ -75,7 +76,8 @@ def _missing_exposures(session: Session, *, repair: bool) -> Iterator[Finding]:
     for exposure, account in owners.items():
         try:
             (state,) = states_of(session, account, [exposure]).values()
-            values = columns_of(state) | place_now(session, account, state)
+            place = place_now(session, account, state)
+            values = columns_of(state).values() | (values_of(place) if place else {})
         except UNREADABLE:
             yield Finding("exposure", str(exposure), "is not there, and its events cannot be read", lost=True)
             continue

@@ -1,1 +1,5 @@
-"""Signing up, in and out, and a person's own settings."""
+"""The account: signing up, in and out, recovery codes, and a person's own settings."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("account", __name__)

@@ -15,25 +15,26 @@ from wsgiref.headers import Headers
 
 import rcssmin
 import rjsmin
-from flask import Flask, current_app
+from flask import Flask
 from whitenoise import WhiteNoise
 from whitenoise.compress import Compressor
 
+from erp.services import services
 from erp.web.edge.joining import JOINED, join
 
 YEAR = 31_536_000
-KEPT = 3
+KEEP_TREES = 3
 BUNDLE = "bundle.json"
 
 
-def install(app: Flask, source: Path, built: Path, bundle: Sequence[str] = ()) -> None:
-    """Serve `source` at /static/<hash>/ from compressed copies under `built`, and give templates `asset(path)`.
+def install(app: Flask, source: Path, built: Path, bundle: Sequence[str] = ()) -> str:
+    """Serve `source` at /static/<version>/ from compressed copies under `built`; give templates `asset(path)`.
 
-    The files that `bundle` names can also be had as one: BUNDLE, an object with their texts by their paths.
+    The files that `bundle` names can also be had as one: BUNDLE, an object with their texts by their paths. What comes
+    back is the version.
     """
     version = _version(source, bundle)
     _build(source, built / version, bundle)
-    app.extensions["rung.version"] = version
     app.jinja_env.globals["asset"] = f"/static/{version}/".__add__
     served = WhiteNoise(
         app.wsgi_app,
@@ -43,14 +44,15 @@ def install(app: Flask, source: Path, built: Path, bundle: Sequence[str] = ()) -
         add_headers_function=_add_headers,
     )
     # A page from before an update goes on working: its files are still here under their own name.
-    for folder in _kept(built):
+    for folder in _built_trees(built):
         served.add_files(str(folder), prefix=f"static/{folder.name}/")
     app.wsgi_app = served  # type: ignore[method-assign]
+    return version
 
 
 def asset(path: str) -> str:
     """The address of a static file, which changes when anything in the tree does."""
-    return f"/static/{current_app.extensions['rung.version']}/{path}"
+    return f"/static/{services().version}/{path}"
 
 
 def _always(_path: str, _url: str) -> bool:
@@ -79,7 +81,10 @@ def _version(source: Path, bundle: Sequence[str]) -> str:
 
 def _join(tree: Path) -> None:
     """Make one file of each script that has parts; the parts are not served by themselves."""
-    read = lambda path: (tree / path).read_text("utf-8")  # noqa: E731
+
+    def read(path: str) -> str:
+        return (tree / path).read_text("utf-8")
+
     joined = {entry: join(entry, parts, read) for entry, parts in JOINED.items() if (tree / entry).exists()}
     for entry, text in joined.items():
         (tree / entry).write_text(text, "utf-8")
@@ -96,7 +101,7 @@ def _minify(tree: Path) -> None:
             path.write_text(minify(path.read_text("utf-8")), "utf-8")
 
 
-def _kept(built: Path) -> list[Path]:
+def _built_trees(built: Path) -> list[Path]:
     """The trees that were built, newest first."""
     trees = [path for path in built.iterdir() if re.fullmatch("[0-9a-f]{12}", path.name)]
     return sorted(trees, key=lambda path: path.stat().st_mtime, reverse=True)
@@ -122,7 +127,7 @@ def _build(source: Path, target: Path, bundle: Sequence[str]) -> None:
         # Nobody asks whether a file has changed whose name would: without a date it is sent without the two headers.
         for path in _files(draft):
             os.utime(path, (0, 0))
-        for old in _kept(target.parent)[KEPT - 1 :]:
+        for old in _built_trees(target.parent)[KEEP_TREES - 1 :]:
             shutil.rmtree(old, ignore_errors=True)
         try:
             draft.rename(target)

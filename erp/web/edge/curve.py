@@ -58,3 +58,8 @@ def _labels(across: list[float], ratings: list[int]) -> list[int]:
 
 def _rounded(value: float) -> float:
     return math.floor(value * 10 + 0.5) / 10
+
+
+def sparkline(values: Sequence[int]) -> list[tuple[int, int]]:
+    """Where at least two SUDS stand as a small line without axes, in a drawing 60 wide and 24 high."""
+    return [(round(60 * index / (len(values) - 1)), round(22 - suds * 0.2)) for index, suds in enumerate(values)]

@@ -12,15 +12,21 @@ from zoneinfo import ZoneInfo
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton, format_time
 from babel.numbers import format_decimal
-from flask import Flask, current_app, request
+from flask import Flask, request
 from flask_babel import Babel, get_locale, get_translations
 from flask_babel import gettext as _
 from flask_login import current_user
 from markupsafe import Markup
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
-from erp.web.edge.curve import drawn
+from erp.domain.dates import minutes_done
+from erp.services import services
+from erp.web.edge.curve import drawn, sparkline
 
 DEFAULT_LOCALE = "en_GB"
+# Browsers send far less; what is remembered by this text stays small whatever somebody sends.
+MAX_ACCEPT_LANGUAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +42,22 @@ _spoken: ContextVar[Language] = ContextVar("language")
 _unspoken = Language(DEFAULT_LOCALE, NullTranslations())
 
 
-def install(app: Flask) -> None:
-    """Set the language of every request and teach the templates the filters."""
+def install(app: Flask) -> frozenset[str]:
+    """Set the language of every request and teach the templates the filters; the languages with translations."""
     app.config["BABEL_DEFAULT_LOCALE"] = DEFAULT_LOCALE
     app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", "translations")
     babel = Babel(app, locale_selector=_choose_locale)
-    with app.app_context():
-        app.extensions["rung.languages"] = frozenset(locale.language for locale in babel.list_translations())
     # Flask-Babel finds the translations anew for each text of a page; here they are found once a request.
     app.jinja_env.globals.update({"_": text, "gettext": text, "ngettext": text_by_number})
     app.before_request(_choose)
     app.context_processor(_language)
     for function in (
         minutes, hours, daylong, daymedium, monthname, monthyear, weekdaymini, weekdaylong, clock, number,
-        drawn,
+        drawn, sparkline,
     ):  # fmt: skip
         app.add_template_filter(function)
+    with app.app_context():
+        return frozenset(locale.language for locale in babel.list_translations())
 
 
 def language() -> Language:
@@ -79,19 +85,22 @@ def _language() -> dict[str, str]:
 
 
 def _choose_locale() -> str:
-    languages = current_app.extensions["rung.languages"] | {"en"}
-    return _best_locale(request.headers.get("Accept-Language", ""), languages)
+    accepted = request.headers.get("Accept-Language", "")[:MAX_ACCEPT_LANGUAGE]
+    return _best_locale(accepted, services().languages)
 
 
 @lru_cache(maxsize=512)
-def _best_locale(accepted: str, languages: frozenset[str]) -> str:
-    """The first locale of an Accept-Language header whose language there is a translation of."""
-    for entry in accepted.split(","):
+def _best_locale(header: str, languages: frozenset[str]) -> str:
+    """The locale that an Accept-Language header likes best among those whose language there is a translation of.
+
+    English needs none. The region stays as it was asked for, as dates and numbers follow it.
+    """
+    for tag, quality in parse_accept_header(header, LanguageAccept):
         try:
-            locale = Locale.parse(entry.partition(";")[0].strip(), sep="-")
+            locale = Locale.parse(tag, sep="-")
         except (ValueError, UnknownLocaleError, TypeError):
             continue
-        if locale.language in languages:
+        if quality and locale.language in languages | {"en"}:
             return DEFAULT_LOCALE if str(locale) == "en" else str(locale)
     return DEFAULT_LOCALE
 
@@ -100,7 +109,7 @@ def minutes(seconds: float) -> str:
     """Seconds as whole minutes: "12 min"; under one minute as seconds."""
     if 0 < seconds < 60:
         return _("%(num)s sec", num=number(int(seconds)))
-    return _("%(num)s min", num=number(int(seconds // 60)))
+    return _("%(num)s min", num=number(minutes_done(seconds)))
 
 
 def hours(seconds: float) -> str:

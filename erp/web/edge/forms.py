@@ -1,18 +1,37 @@
-"""Answering a form: the same fragment alone for htmx, inside its page otherwise."""
+"""Answering a form, in one pattern for all pages: GET and POST are two views.
+
+GET shows the page by `form_page`. POST calls the rule. On Invalid it shows the same page with the error; else it
+commits, and sends the person on by `see_other`, or by `form_saved` where a form saves by itself and stays.
+"""
 
 from __future__ import annotations
 
 from flask import render_template, request
+from flask.typing import ResponseReturnValue
 
 from erp.domain.errors import Invalid
-from erp.web.edge import by_htmx
+from erp.web.edge.notices import SAVED, done
 from erp.web.edge.problems import sentences
+from erp.web.edge.request import by_htmx
 
 
-def form_page(page: str, fragment: str, error: Invalid | None = None, **context: object) -> tuple[str, int]:
-    """A page with a form: empty or as it is saved (200), or as it was sent, with what is wrong beside it (422)."""
+def form_page(
+    page: str, fragment: str, error: Invalid | None = None, *, sent: str | None = "form", **context: object
+) -> tuple[str, int]:
+    """A page with a form: empty or as it is saved (200), or as it was sent, with what is wrong beside it (422).
+
+    htmx gets the form's `fragment` alone. `sent` is what the template calls the values that were sent; None where it
+    shows none of them again.
+    """
     errors = sentences(error) if error else {}
-    if error:
-        context["form"] = request.form
-    name = fragment if by_htmx() and error else page
+    if error and sent:
+        context[sent] = request.form
+    name = fragment if error and by_htmx() else page
     return render_template(name, errors=errors, **context), 422 if error else 200
+
+
+def form_saved(fragment: str, url: str, **context: object) -> ResponseReturnValue:
+    """Say beside a form that it is saved: in its fragment for htmx, else on its page."""
+    if by_htmx():
+        return render_template(fragment, errors={}, saved=True, **context)
+    return done(url, SAVED)

@@ -37,8 +37,8 @@ _EXPORT = re.compile(r"^export (?=(?:async |class |const |function|let ))", re.M
 def join(entry: str, parts: Collection[str], read: Callable[[str], str]) -> str:
     """The text of a script with those of its `parts`, each once and before whoever imports it.
 
-    A vendored script, which declares a global, comes first. What else they import is imported once, at the top. Parts share one scope: their names must differ, and a name that
-    is imported may not be changed with `as`.
+    A vendored script, which declares a global, comes first. What else they import is imported once, at the top. Parts
+    share one scope: their names must differ, and a name that is imported may not be changed with `as`.
     """
     texts: dict[str, str] = {}
     imported: dict[str, set[str]] = {}

@@ -1,1 +1,1 @@
-"""What stands around the areas."""
+"""What stands around the areas: the first page, the manifest, the service worker, and the health checks."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 
-from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, url_for
+from flask import Blueprint, Response, jsonify, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
-from werkzeug.wrappers import Response as BaseResponse
 
+from erp.services import services
 from erp.storage.db import is_current
-from erp.web.edge import assets, public
+from erp.web.edge import assets
 from erp.web.edge.assets import asset
 from erp.web.edge.formats import language
+from erp.web.edge.signin import public
 
 blueprint = Blueprint("shell", __name__)
 
@@ -53,7 +55,7 @@ BUNDLE = (
 
 @blueprint.get("/")
 @public
-def home() -> str | BaseResponse:
+def home() -> ResponseReturnValue:
     """Show what Rung is, or Today to those who are signed in."""
     if current_user.is_authenticated:
         return redirect(url_for("practice.today"))
@@ -115,7 +117,7 @@ def _icon(path: str, kind: str, sizes: str, purpose: str = "any") -> dict[str, s
 def worker() -> Response:
     """Serve the service worker from the root, so that it may look after every page."""
     lines = (
-        f"const VERSION = {json.dumps(current_app.extensions['rung.version'])};",
+        f"const VERSION = {json.dumps(services().version)};",
         f"const SHELL = {json.dumps([asset(path) for path in SHELL])};",
         f"const BUNDLE = {json.dumps(asset(assets.BUNDLE))};",
         f"const OFFLINE = {json.dumps(url_for('shell.offline'))};",
@@ -136,8 +138,8 @@ def alive() -> Response:
 @public
 def ready() -> Response:
     """Say whether the database answers with the tables that this code knows, and whether a worker is at work."""
-    if not is_current(current_app.extensions["rung.sessions"].engine):
+    if not is_current(services().sessions.engine):
         return Response("database\n", 503, mimetype="text/plain")
-    if not current_app.extensions["rung.jobs"].seen():
+    if not services().worker.swept_lately():
         return Response("worker\n", 503, mimetype="text/plain")
     return Response("ok\n", mimetype="text/plain")

@@ -1,8 +1,9 @@
 """The same in Firefox: opened once, then without a server, then with it again."""
 
-from tests.browser.acts import PASSWORD, STEPS, new_email, step_id
-from tests.browser.conftest import Problems, Server
-from tests.browser.firefox import Firefox
+from tests.make.firefox import Firefox
+from tests.make.forms import PASSWORD, STEPS, new_email, step_id
+from tests.make.gate import Gate
+from tests.make.phone import Problems
 
 PAGE = "path => fetch(path).then(answer => answer.text())"
 HAS_KIT = "caches.match('/kit').then(Boolean)"
@@ -10,11 +11,9 @@ WAITING = "document.querySelectorAll('#waiting li').length"
 PHASE = "document.querySelector('practice-page[data-ready]')?.dataset.phase"
 
 
-def test_firefox_practises_without_the_server_and_sends_it_all_later(
-    firefox: Firefox, own_server: Server, problems: Problems
-):
+def test_firefox_practises_without_the_server_and_sends_it_all_later(firefox: Firefox, gate: Gate, problems: Problems):
     problems.allow("Navigated away from page|NetworkError|error occurred|loading")
-    firefox.origin = own_server.origin
+    firefox.origin = gate.origin
     firefox.goto("/about")
     form = {"display_name": "Robin", "email": new_email(), "password": PASSWORD, "time_zone": firefox.zone}
     firefox.send("/sign-up", form)
@@ -27,7 +26,7 @@ def test_firefox_practises_without_the_server_and_sends_it_all_later(
     firefox.goto("/today")
     firefox.until(lambda: firefox.script(HAS_KIT))
 
-    own_server.stop()
+    gate.stop()
     firefox.goto("/ladder")
     assert firefox.text("h1") == "Dogs"
     firefox.goto("/today")
@@ -48,7 +47,7 @@ def test_firefox_practises_without_the_server_and_sends_it_all_later(
     firefox.goto("/calendar")
     firefox.until(lambda: firefox.script(WAITING) == 1)
 
-    own_server.start()
+    gate.start()
     firefox.tap("Send now")
     firefox.until(lambda: firefox.script(WAITING) == 0)
     record = firefox.script("path => fetch(path).then(answer => answer.json())", f"/exposures/{exposure}/record")

@@ -7,12 +7,15 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.acts import OUTBOX_SIZE, STEPS, all_sent, ready, seconds_left, start_exposure, until
-from tests.browser.conftest import Server
-from tests.browser.offline.acts import exposure_on, happened, run_to_the_end
-from tests.browser.offline.conftest import Handset, kept, opened_once
+from tests.make.forms import STEPS, happened
+from tests.make.gate import Gate
+from tests.make.handset import Handset, opened_once
+from tests.make.phone import OUTBOX_SIZE, all_sent, kept, until
+from tests.make.taps import exposure_on, ready, run_to_the_end, seconds_left, start_exposure
 
 Robin = tuple[Page, list[str]]
+
+KEPT_TEXT = "path => caches.match(path).then(kept => kept.text())"
 
 
 def start_from_today(page: Page) -> str:
@@ -135,9 +138,9 @@ def the_flow(page: Page, steps: list[str], back: Any, context: BrowserContext) -
 
 
 def test_from_a_cold_start_two_exposures_run_to_the_end_and_arrive_once_when_the_server_is_back(
-    robin: Robin, in_flight: Page, own_server: Server
+    robin: Robin, in_flight: Page, gate: Gate
 ):
-    the_flow(in_flight, robin[1], own_server.start, in_flight.context)
+    the_flow(in_flight, robin[1], gate.start, in_flight.context)
 
 
 def test_the_same_with_the_network_of_the_phone_cut(robin: Robin):
@@ -170,16 +173,16 @@ def test_an_exposure_goes_on_when_the_phone_was_switched_off_in_it(robin: Robin,
 
 
 def test_what_was_sent_of_a_running_exposure_is_still_known_without_the_network(
-    robin: Robin, handset: Handset, own_server: Server
+    robin: Robin, handset: Handset, gate: Gate
 ):
     page, steps = robin
     exposure = start_exposure(page, steps[1], minutes=20)
     page.locator("[data-part=ritual]").tap()
     all_sent(page)
     until(page, lambda: any(path.endswith(exposure) for path in next(iter(kept(page).values()))))
-    page.wait_for_timeout(300)
+    until(page, lambda: "ritual" in page.evaluate(KEPT_TEXT, f"/exposures/{exposure}"))
     handset.off()
-    own_server.stop()
+    gate.stop()
     page = handset.on()
     page.goto("/today")
     page.get_by_role("link", name="Go to it").tap()
@@ -188,36 +191,36 @@ def test_what_was_sent_of_a_running_exposure_is_still_known_without_the_network(
     expect(page.locator("[data-part=ritual]")).to_contain_text("1")
     page.get_by_role("button", name="Finish", exact=True).tap()
     page.locator("[data-section=after]").get_by_role("button", name="Save").tap()
-    own_server.start()
+    gate.start()
     all_sent(page)
     assert [event["kind"] for event in happened(page.context, exposure)] == ["started", "ritual", "finished", "noted"]
 
 
 def test_what_another_page_sent_of_a_running_exposure_is_known_without_the_network(
-    robin: Robin, handset: Handset, own_server: Server
+    robin: Robin, handset: Handset, gate: Gate
 ):
     page, steps = robin
     exposure = start_exposure(page, steps[1], minutes=20)
     all_sent(page)
-    own_server.stop()
+    gate.stop()
     page.get_by_role("button", name="Pause", exact=True).tap()
     until(page, lambda: page.evaluate(OUTBOX_SIZE) == 1)
-    own_server.start()
+    gate.start()
     page = handset.on()
     page.goto("/today")
     all_sent(page)
-    own_server.stop()
+    gate.stop()
     page.goto(f"/exposures/{exposure}")
     ready(page)
     assert page.evaluate("document.documentElement.dataset.kept")
     expect(page.locator("practice-page[data-paused]")).to_be_visible()
 
 
-def test_another_exposure_that_runs_is_offered_and_not_forgotten_without_the_network(robin: Robin, own_server: Server):
+def test_another_exposure_that_runs_is_offered_and_not_forgotten_without_the_network(robin: Robin, gate: Gate):
     page, steps = robin
     exposure = start_exposure(page, steps[1], minutes=20)
     all_sent(page)
-    own_server.stop()
+    gate.stop()
     page.locator("[data-part=resisted]").tap()
     until(page, lambda: page.evaluate(OUTBOX_SIZE) == 1)
     known = page.evaluate("localStorage.getItem('rung-running')")
@@ -242,26 +245,24 @@ def test_what_is_not_kept_leads_back_to_today(robin: Robin, in_flight: Page):
     expect(in_flight.get_by_role("heading", level=1)).to_have_text("20 minutes to go")
 
 
-def test_a_page_that_was_kept_offers_the_latest_and_takes_it_when_somebody_comes_back(
-    in_flight: Page, own_server: Server
-):
+def test_a_page_that_was_kept_offers_the_latest_and_takes_it_when_somebody_comes_back(in_flight: Page, gate: Gate):
     in_flight.goto("/today")
-    own_server.start()
-    expect(in_flight.get_by_role("button", name="Show the latest")).to_be_visible(timeout=30_000)
+    gate.start()
+    expect(in_flight.get_by_role("button", name="Show the latest")).to_be_visible()
     assert in_flight.evaluate("document.documentElement.dataset.kept"), "nothing changes unasked"
     in_flight.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(in_flight.locator("html[data-kept]")).to_have_count(0)
     expect(in_flight.locator("#offline-mark")).to_be_hidden()
 
 
-def test_a_change_to_the_ladder_is_kept_with_the_next_page(handset: Handset, robin: Robin, own_server: Server):
+def test_a_change_to_the_ladder_is_kept_with_the_next_page(handset: Handset, robin: Robin, gate: Gate):
     page, steps = robin
     page.goto(f"/steps/{steps[1]}/edit")
     page.get_by_label("What will you do?").or_(page.locator("[name=title]")).first.fill("Stand at the fence")
     page.get_by_role("button", name="Save").tap()
     page.wait_for_url("**/steps/*")
     until(page, lambda: "fence" in page.evaluate("caches.match('/kit').then(kit => kit.text())"))
-    own_server.stop()
+    gate.stop()
     page.goto("/ladder")
     expect(page.get_by_text("Stand at the fence")).to_be_visible()
 
@@ -270,11 +271,15 @@ def test_the_kit_is_not_fetched_again_with_every_page_nor_while_somebody_practis
     page, steps = robin
     asked: list[str] = []
     page.context.on("request", lambda request: asked.append(request.url) if request.url.endswith("/kit") else None)
+    page.clock.install()
     for path in ("/today", "/ladder", "/calendar"):
         page.goto(path)
-        page.wait_for_timeout(1500)
+        page.clock.run_for(1_500)
+        page.wait_for_timeout(200)
     start_exposure(page, steps[0])
-    page.wait_for_timeout(2500)
+    page.clock.run_for(2_500)
+    page.wait_for_timeout(200)
     assert asked == []
+    page.clock.resume()
     opened_once(page)
     until(page, lambda: asked)

@@ -3,17 +3,19 @@
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.acts import STEPS, account_id, make_account, make_ladder, send, start_exposure, until
-from tests.browser.conftest import Server
-from tests.browser.offline.conftest import Handset, kept, opened_once
+from tests.make.forms import STEPS, account_id, make_account, make_ladder, send
+from tests.make.gate import Gate
+from tests.make.handset import Handset, opened_once
+from tests.make.phone import kept, until
+from tests.make.taps import start_exposure
 
 Robin = tuple[Page, list[str]]
 
 
-def nothing_is_left(page: Page, own_server: Server) -> None:
+def nothing_is_left(page: Page, gate: Gate) -> None:
     """No page of anybody is kept, and none shows without the network."""
     until(page, lambda: kept(page) == {})
-    own_server.stop()
+    gate.stop()
     for path in ("/today", "/ladder", "/calendar", "/practice"):
         page.goto(path)
         expect(page.get_by_role("heading", name="No network here")).to_be_visible()
@@ -32,16 +34,16 @@ def test_only_the_pages_that_may_be_kept_are_kept(robin: Robin):
     assert set(paths) - ladders == {"/today", "/ladder", "/calendar", "/practice", "/kit"}
 
 
-def test_after_a_sign_out_nothing_is_kept(robin: Robin, own_server: Server):
+def test_after_a_sign_out_nothing_is_kept(robin: Robin, gate: Gate):
     page, _steps = robin
     page.goto("/account")
     page.get_by_role("button", name="Sign out", exact=True).tap()
     page.wait_for_url("**/")
-    nothing_is_left(page, own_server)
+    nothing_is_left(page, gate)
 
 
 @pytest.mark.parametrize("way", ["page", "events"])
-def test_what_was_kept_goes_once_the_server_says_that_nobody_is_signed_in(robin: Robin, own_server: Server, way: str):
+def test_what_was_kept_goes_once_the_server_says_that_nobody_is_signed_in(robin: Robin, gate: Gate, way: str):
     page, steps = robin
     if way == "events":
         start_exposure(page, steps[0])
@@ -59,7 +61,7 @@ def test_what_was_kept_goes_once_the_server_says_that_nobody_is_signed_in(robin:
         page.wait_for_timeout(1000)
         page.get_by_role("button", name="Finish", exact=True).tap()
         page.wait_for_timeout(1000)
-    nothing_is_left(page, own_server)
+    nothing_is_left(page, gate)
 
 
 def test_a_page_that_stood_open_since_somebody_else_was_here_takes_nothing_away(robin: Robin):
@@ -75,7 +77,7 @@ def test_a_page_that_stood_open_since_somebody_else_was_here_takes_nothing_away(
     assert kept(page) == before
 
 
-def test_another_account_on_the_same_phone_finds_only_its_own(robin: Robin, handset: Handset, own_server: Server):
+def test_another_account_on_the_same_phone_finds_only_its_own(robin: Robin, handset: Handset, gate: Gate):
     page, _steps = robin
     first = account_id(page.context)
     page.context.clear_cookies()
@@ -86,7 +88,7 @@ def test_another_account_on_the_same_phone_finds_only_its_own(robin: Robin, hand
     opened_once(page)
     assert list(kept(page)) == [account_id(page.context)]
     handset.off()
-    own_server.stop()
+    gate.stop()
     page = handset.on()
     page.goto("/ladder")
     expect(page.get_by_text("Stand on a chair")).to_be_visible()

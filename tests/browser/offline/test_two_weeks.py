@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
 from playwright.sync_api import expect
 
-from tests.browser.acts import OUTBOX_SIZE, STEPS, all_sent, make_account, make_ladder, set_plan
-from tests.browser.conftest import Server
-from tests.browser.offline.acts import happened, run_to_the_end
-from tests.browser.offline.conftest import Handset, opened_once
+from tests.make.forms import STEPS, happened, make_account, make_ladder, set_plan
+from tests.make.handset import Handset, opened_once
+from tests.make.phone import OUTBOX_SIZE, all_sent
+from tests.make.server import Server
+from tests.make.taps import run_to_the_end
 
 AGO = timedelta(days=14)
 THEN = {"PYTHONPATH": str(Path(__file__).parent / "past"), "TEST_DAYS_AGO": str(AGO.days)}
@@ -25,6 +27,12 @@ CLOCK_OF_THEN = """{
     }
   };
 }""".replace("AGO", str(int(AGO.total_seconds() * 1000)))
+
+
+@pytest.fixture
+def gate(own_server: Server) -> Server:
+    """What the phone visits: not the shared server, as this one changes."""
+    return own_server
 
 
 def test_it_arrives_once_on_its_day_also_from_another_time_zone(handset: Handset, own_server: Server):

@@ -7,9 +7,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from erp.domain.account import account as accounts
+from erp.domain.account import password as passwords
+from erp.domain.account import recovery, signing
 from erp.domain.errors import Conflict, Invalid
 from erp.storage.account import Account, RecoveryCode
-from erp.storage.practice import Tally
+from erp.storage.practice import PracticeTotals
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 PASSWORD = "a long walk with the dog"
@@ -19,7 +21,7 @@ DETAILS = {"display_name": "Noor", "time_zone": "Europe/Lisbon", "check_in_minut
 
 
 def sign_up(session: Session, **changed: Any) -> tuple[Account, list[str]]:
-    made = accounts.sign_up(session, RAW | changed, NOW)
+    made = signing.sign_up(session, RAW | changed, NOW)
     session.flush()
     return made
 
@@ -39,7 +41,7 @@ def test_signing_up_keeps_an_argon2id_hash_and_never_the_password(session: Sessi
 def test_the_first_day_is_the_date_of_signing_up_where_the_client_lives(session: Session):
     west, _ = sign_up(session, time_zone="America/New_York")
     east, _ = sign_up(session, email="east@example.org", time_zone="Pacific/Kiritimati")
-    first_days = {row.account_id: str(row.first_day) for row in session.scalars(select(Tally))}
+    first_days = {row.account_id: str(row.first_day) for row in session.scalars(select(PracticeTotals))}
     assert first_days == {west.id: "2026-11-22", east.id: "2026-11-23"}
 
 
@@ -75,13 +77,13 @@ def test_the_first_day_is_the_date_of_signing_up_where_the_client_lives(session:
 def test_everything_wrong_with_a_sign_up_is_said_at_once(
     session: Session, changed: dict[str, str], problems: dict[str, str]
 ):
-    assert wrong(accounts.sign_up, session, RAW | changed, NOW) == problems
+    assert wrong(signing.sign_up, session, RAW | changed, NOW) == problems
     assert session.scalars(select(Account)).all() == []
 
 
 @pytest.mark.parametrize("password", ["password123", "1234567890", "qwertyuiop", "letmein1234", "noor@example.org"])
 def test_a_password_that_is_easy_to_guess_is_refused(session: Session, password: str):
-    assert wrong(accounts.sign_up, session, RAW | {"password": password}, NOW) == {"password": "common_password"}
+    assert wrong(signing.sign_up, session, RAW | {"password": password}, NOW) == {"password": "common_password"}
 
 
 def test_ten_characters_are_enough_and_a_long_sentence_is_welcome(session: Session):
@@ -94,22 +96,22 @@ def test_an_address_is_one_account_however_it_is_written(session: Session):
     assert account.email == "noor@example.org"
     with pytest.raises(Conflict):
         sign_up(session, email="NOOR@example.org")
-    assert accounts.sign_in(session, " nOOr@example.org", PASSWORD) is account
+    assert signing.sign_in(session, " nOOr@example.org", PASSWORD) is account
 
 
 def test_signing_in_takes_the_right_password_only(session: Session):
     account, _codes = sign_up(session)
-    assert accounts.sign_in(session, account.email, PASSWORD) is account
+    assert signing.sign_in(session, account.email, PASSWORD) is account
     for password in ("", PASSWORD + " ", PASSWORD.upper(), PASSWORD + "x" * 300):
-        assert accounts.sign_in(session, account.email, password) is None
-    assert accounts.sign_in(session, "nobody@example.org", PASSWORD) is None
+        assert signing.sign_in(session, account.email, password) is None
+    assert signing.sign_in(session, "nobody@example.org", PASSWORD) is None
 
 
 def test_an_address_that_nobody_has_costs_the_same_hash_as_a_wrong_password(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ):
     sign_up(session)
-    accounts.sign_in(session, "warm@example.org", PASSWORD)
+    signing.sign_in(session, "warm@example.org", PASSWORD)
     checked: list[str] = []
     verify = PasswordHasher.verify
 
@@ -118,23 +120,23 @@ def test_an_address_that_nobody_has_costs_the_same_hash_as_a_wrong_password(
         return verify(self, hash_, password)
 
     monkeypatch.setattr(PasswordHasher, "verify", counting)
-    accounts.sign_in(session, "noor@example.org", ANOTHER)
-    accounts.sign_in(session, "nobody@example.org", ANOTHER)
+    signing.sign_in(session, "noor@example.org", ANOTHER)
+    signing.sign_in(session, "nobody@example.org", ANOTHER)
     assert checked == ["$argon2id$v=19$m=19456,t=2,p=1"] * 2
 
 
 def test_a_new_password_needs_the_current_one_and_signs_out_every_device(session: Session):
     account, _codes = sign_up(session)
     raw = {"current": ANOTHER, "password": ANOTHER}
-    assert wrong(accounts.change_password, session, account, raw) == {"current": "wrong_password"}
-    assert wrong(accounts.change_password, session, account, {"current": PASSWORD, "password": "short"}) == {
+    assert wrong(passwords.change_password, session, account, raw) == {"current": "wrong_password"}
+    assert wrong(passwords.change_password, session, account, {"current": PASSWORD, "password": "short"}) == {
         "password": "short_password"
     }
     assert account.session_epoch == 0
-    accounts.change_password(session, account, {"current": PASSWORD, "password": ANOTHER})
+    passwords.change_password(session, account, {"current": PASSWORD, "password": ANOTHER})
     assert account.session_epoch == 1
-    assert accounts.sign_in(session, account.email, PASSWORD) is None
-    assert accounts.sign_in(session, account.email, ANOTHER) is account
+    assert signing.sign_in(session, account.email, PASSWORD) is None
+    assert signing.sign_in(session, account.email, ANOTHER) is account
 
 
 def test_eight_recovery_codes_are_made_and_only_their_digests_kept(session: Session):
@@ -144,25 +146,25 @@ def test_eight_recovery_codes_are_made_and_only_their_digests_kept(session: Sess
     kept = session.scalars(select(RecoveryCode.digest).where(RecoveryCode.account_id == account.id)).all()
     assert len(kept) == 8
     assert not any(code.encode() in digest for code in codes for digest in kept)
-    assert accounts.codes_left(session, account.id) == 8
+    assert recovery.codes_left(session, account.id) == 8
 
 
 def test_a_recovery_code_sets_a_new_password_once_and_signs_out_every_device(session: Session):
     account, codes = sign_up(session)
     raw = {"email": account.email, "code": codes[3], "password": ANOTHER}
-    assert accounts.recover(session, raw, NOW) is account
-    assert accounts.sign_in(session, account.email, ANOTHER) is account
+    assert recovery.recover(session, raw, NOW) is account
+    assert signing.sign_in(session, account.email, ANOTHER) is account
     assert account.session_epoch == 1
-    assert accounts.codes_left(session, account.id) == 7
+    assert recovery.codes_left(session, account.id) == 7
     again = raw | {"password": "another long password"}
-    assert wrong(accounts.recover, session, again, NOW) == {"code": "wrong_code"}
-    assert accounts.sign_in(session, account.email, ANOTHER) is account
+    assert wrong(recovery.recover, session, again, NOW) == {"code": "wrong_code"}
+    assert signing.sign_in(session, account.email, ANOTHER) is account
 
 
 def test_a_code_may_be_typed_with_spaces_in_capitals_and_without_dashes(session: Session):
     account, codes = sign_up(session)
     typed = " " + codes[0].upper().replace("-", " ") + " "
-    assert accounts.recover(session, {"email": account.email, "code": typed, "password": ANOTHER}, NOW) is account
+    assert recovery.recover(session, {"email": account.email, "code": typed, "password": ANOTHER}, NOW) is account
 
 
 def test_a_code_opens_only_its_own_account_and_the_answer_tells_nothing(session: Session):
@@ -175,25 +177,25 @@ def test_a_code_opens_only_its_own_account_and_the_answer_tells_nothing(session:
         ("noor@example.org", ""),
     ):
         raw = {"email": email, "code": code, "password": ANOTHER}
-        assert wrong(accounts.recover, session, raw, NOW) == {"code": "wrong_code"}
-    assert accounts.recover(session, {"email": "noor@example.org", "code": codes[0], "password": ANOTHER}, NOW)
+        assert wrong(recovery.recover, session, raw, NOW) == {"code": "wrong_code"}
+    assert recovery.recover(session, {"email": "noor@example.org", "code": codes[0], "password": ANOTHER}, NOW)
 
 
 def test_a_bad_new_password_uses_up_no_code(session: Session):
     account, codes = sign_up(session)
     raw = {"email": account.email, "code": codes[0], "password": "short"}
-    assert wrong(accounts.recover, session, raw, NOW) == {"password": "short_password"}
-    assert accounts.codes_left(session, account.id) == 8
+    assert wrong(recovery.recover, session, raw, NOW) == {"password": "short_password"}
+    assert recovery.codes_left(session, account.id) == 8
 
 
 def test_new_codes_make_the_old_ones_worthless(session: Session):
     account, old = sign_up(session)
-    new = accounts.new_codes(session, account)
+    new = recovery.new_codes(session, account)
     assert set(new).isdisjoint(old)
-    assert accounts.codes_left(session, account.id) == 8
+    assert recovery.codes_left(session, account.id) == 8
     raw = {"email": account.email, "password": ANOTHER}
-    assert wrong(accounts.recover, session, raw | {"code": old[0]}, NOW) == {"code": "wrong_code"}
-    assert accounts.recover(session, raw | {"code": new[0]}, NOW) is account
+    assert wrong(recovery.recover, session, raw | {"code": old[0]}, NOW) == {"code": "wrong_code"}
+    assert recovery.recover(session, raw | {"code": new[0]}, NOW) is account
 
 
 def test_details_are_taken_whole_or_not_at_all(session: Session):
@@ -208,9 +210,9 @@ def test_details_are_taken_whole_or_not_at_all(session: Session):
 
 def test_checking_the_current_password_changes_nothing(session: Session):
     account, _codes = sign_up(session)
-    accounts.check_current(account, {"current": PASSWORD})
-    assert wrong(accounts.check_current, account, {"current": ANOTHER}) == {"current": "wrong_password"}
-    assert wrong(accounts.check_current, account, {}) == {"current": "wrong_password"}
+    passwords.check_current(account, {"current": PASSWORD})
+    assert wrong(passwords.check_current, account, {"current": ANOTHER}) == {"current": "wrong_password"}
+    assert wrong(passwords.check_current, account, {}) == {"current": "wrong_password"}
     assert account.session_epoch == 0
 
 

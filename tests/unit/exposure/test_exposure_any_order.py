@@ -9,13 +9,16 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect
 from sqlalchemy.orm import Session
 
-from erp.domain.exposure.fold import KINDS, Happening, fold
+from erp.domain.exposure.event import Event, EventKind
+from erp.domain.exposure.fold import fold
 from erp.storage.exposure import Exposure
 from tests.make.clients import Client, undone
 from tests.make.events import NOON, happens
+
+pytestmark = pytest.mark.slow
 
 EXPOSURE = uuid.UUID("0190f3c0-0000-7000-8000-00000000000e")
 AFTER_FINISH = ("paused", "checked_in", "resisted", "ritual", "noted")
@@ -39,8 +42,8 @@ MOMENTS = st.sampled_from([0, 1, 999, 1000, 59_999, 60_000, 60_001, 299_500, 300
 
 
 @st.composite
-def event_lists(draw: st.DrawFn, started: bool = False, starts_once: bool = False) -> list[Happening]:
-    kinds = draw(st.lists(st.sampled_from(KINDS[1:] if starts_once else KINDS), max_size=14))
+def event_lists(draw: st.DrawFn, started: bool = False, starts_once: bool = False) -> list[Event]:
+    kinds = draw(st.lists(st.sampled_from(list(EventKind)[1:] if starts_once else list(EventKind)), max_size=14))
     if started:
         kinds.append("started")
     numbers = draw(st.permutations(range(len(kinds))))
@@ -53,7 +56,7 @@ def event_lists(draw: st.DrawFn, started: bool = False, starts_once: bool = Fals
 @settings(max_examples=150)
 @given(event_lists(), st.randoms(use_true_random=False), st.integers(0, 5))
 def test_replays_duplicates_and_any_order_fold_to_the_same_state(
-    events: list[Happening], shuffler: random.Random, repeats: int
+    events: list[Event], shuffler: random.Random, repeats: int
 ):
     again = events + [shuffler.choice(events) for _ in range(repeats) if events]
     shuffler.shuffle(again)
@@ -63,7 +66,7 @@ def test_replays_duplicates_and_any_order_fold_to_the_same_state(
 
 @settings(max_examples=150)
 @given(event_lists(started=True))
-def test_the_seconds_and_the_curve_are_those_that_a_slow_count_finds(events: list[Happening]):
+def test_the_seconds_and_the_curve_are_those_that_a_slow_count_finds(events: list[Event]):
     state = fold(events)
     slow = SlowCount(events)
     assert state.seconds == slow.seconds
@@ -74,7 +77,7 @@ def test_the_seconds_and_the_curve_are_those_that_a_slow_count_finds(events: lis
 
 @settings(max_examples=80)
 @given(event_lists(started=True))
-def test_neither_ratings_nor_rituals_nor_urges_move_the_time_of_a_finished_exposure(events: list[Happening]):
+def test_neither_ratings_nor_rituals_nor_urges_move_the_time_of_a_finished_exposure(events: list[Event]):
     last = happens(99, "finished", 8)
     quiet = [event for event in events if event.kind not in ("checked_in", "resisted", "ritual")]
     full, bare = fold([*events, last]), fold([*quiet, last])
@@ -83,7 +86,7 @@ def test_neither_ratings_nor_rituals_nor_urges_move_the_time_of_a_finished_expos
 
 @settings(max_examples=80)
 @given(event_lists(started=True), st.sampled_from(AFTER_FINISH))
-def test_after_the_finish_only_going_on_and_extending_take_it_back(events: list[Happening], kind: str):
+def test_after_the_finish_only_going_on_and_extending_take_it_back(events: list[Event], kind: str):
     finished = fold([*events, happens(98, "finished", 8)])
     data = {"suds": 50} if kind == "checked_in" else {"note": "later"} if kind == "noted" else {}
     later = fold([*events, happens(98, "finished", 8), happens(99, kind, 9, **data)])
@@ -100,7 +103,7 @@ def test_after_the_finish_only_going_on_and_extending_take_it_back(events: list[
     cuts=st.lists(st.integers(0, 20), max_size=4),
 )
 def test_recorded_in_any_order_in_any_batches_and_twice_the_row_is_the_same(
-    migrated_engine: Engine, events: list[Happening], shuffler: random.Random, cuts: list[int]
+    migrated_engine: Engine, events: list[Event], shuffler: random.Random, cuts: list[int]
 ):
     arriving = events + [shuffler.choice(events) for _ in range(4)]
     shuffler.shuffle(arriving)
@@ -109,7 +112,7 @@ def test_recorded_in_any_order_in_any_batches_and_twice_the_row_is_the_same(
     assert recorded(migrated_engine, batches) == recorded(migrated_engine, [events])
 
 
-def recorded(engine: Engine, batches: list[list[Happening]]) -> dict[str, object]:
+def recorded(engine: Engine, batches: list[list[Event]]) -> dict[str, object]:
     """What the exposure's row, its day and the totals are after the batches."""
     with undone(engine) as session:
         client = Client(session, "America/New_York", NOON)
@@ -122,7 +125,7 @@ def recorded(engine: Engine, batches: list[list[Happening]]) -> dict[str, object
             assert client.sends(*again).accepted == [event.id for event in batch]
         client.now = NOON + timedelta(hours=9)
         row = session.get_one(Exposure, EXPOSURE)
-        kept = {column.key: getattr(row, column.key) for column in Exposure.__table__.columns}
+        kept = {column.key: getattr(row, column.key) for column in inspect(Exposure).column_attrs}
         for other in ("id", "account_id", "step_id"):
             del kept[other]
         return {**kept, "totals": client.counted(), "days": client.days(client.today, client.today)}
@@ -163,12 +166,12 @@ def test_a_phone_whose_clock_is_a_little_off_is_believed(session: Session):
 class SlowCount:
     """The fold a second time: walks from event to event and adds up the stretches that were practice."""
 
-    def __init__(self, events: Iterable[Happening]) -> None:
+    def __init__(self, events: Iterable[Event]) -> None:
         in_order = sorted(events, key=lambda event: (event.at, event.id))
         self.start = next(event for event in in_order if event.kind == "started")
         self.doing = "running"
         self.practised = timedelta()
-        self.noted: list[Happening] = []
+        self.noted: list[Event] = []
         expected = self.start.data.get("expected_suds")
         self.curve: list[tuple[int, int]] = [] if expected is None else [(0, expected)]
         clock = self.start.at
@@ -182,7 +185,7 @@ class SlowCount:
         if ratings:
             self.curve.append((self.seconds, ratings[-1]))
 
-    def meet(self, event: Happening) -> None:
+    def meet(self, event: Event) -> None:
         if event.kind == "paused" and self.doing == "running":
             self.doing = "paused"
         elif event.kind == "finished":

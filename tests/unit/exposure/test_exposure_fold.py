@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from erp.domain.exposure.event import parse
-from erp.domain.exposure.fold import Happening, State, fold
-from erp.domain.exposure.reading import happening
-from erp.domain.ladder.ladder import STOPPING_RULES
+from erp.domain.exposure.event import Event, event_of, parse
+from erp.domain.exposure.fold import State, fold
+from erp.domain.ladder.ladder import StoppingRule
 from tests.make.events import NOON, happens
 
 
@@ -177,8 +176,8 @@ def test_an_exposure_is_never_failed_however_high_the_distress_stays():
 
 
 def test_the_stopping_rules_are_time_distress_halved_and_prediction_tested_and_count_alike():
-    assert STOPPING_RULES == ("time", "halved", "tested")
-    states = [run(("finished", 7), stopping_rule=rule) for rule in STOPPING_RULES]
+    assert tuple(StoppingRule) == ("time", "halved", "tested")
+    states = [run(("finished", 7), stopping_rule=rule) for rule in StoppingRule]
     assert [(state.phase, state.seconds) for state in states] == [("after", 420)] * 3
 
 
@@ -202,7 +201,7 @@ def test_events_of_one_moment_count_in_the_order_of_their_ids():
     paused, resumed = happens(2, "paused", 5), happens(3, "resumed", 5)
     start, finished = happens(1, "started", 0), happens(4, "finished", 20)
     assert fold([start, resumed, paused, finished]).seconds == 1200
-    paused_last = Happening(uuid.UUID(int=9), "paused", paused.at)
+    paused_last = Event(uuid.UUID(int=9), "paused", paused.at)
     assert fold([start, paused_last, resumed, finished]).seconds == 300
 
 
@@ -227,10 +226,10 @@ def test_the_seconds_of_a_running_exposure_follow_the_clock_and_those_of_a_finis
 VECTORS = json.loads((Path(__file__).parent / "fold_vectors.json").read_text(encoding="utf-8"))
 
 
-def from_the_phone(raw: dict[str, object]) -> Happening:
+def from_the_phone(raw: dict[str, object]) -> Event:
     """An event as it is after it came over the wire."""
     came = parse({"exposure": str(uuid.UUID(int=0)), **raw})
-    return happening(came.id, came.kind, came.at, 0, came.value, came.data)
+    return event_of(came.id, came.kind, came.at, 0, came.value, came.data)
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])

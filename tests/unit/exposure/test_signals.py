@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from erp.domain.errors import NotFound
 from erp.domain.exposure import signals
-from erp.domain.exposure.fold import Happening, fold
+from erp.domain.exposure.event import Event
+from erp.domain.exposure.fold import fold
 from erp.storage.exposure import Exposure
 from tests.make.clients import Client
 from tests.make.events import NOON as START
@@ -20,7 +21,7 @@ def minutes(after: float) -> datetime:
     return START + timedelta(minutes=after)
 
 
-def signal(after: float, *events: Happening) -> tuple[str, float] | None:
+def signal(after: float, *events: Event) -> tuple[str, float] | None:
     """The next signal after so many minutes, and the minute in which it comes."""
     found = signals.next_signal(fold(events), minutes(after))
     return found and (found[0], (found[1] - START) / A_MINUTE)
@@ -76,10 +77,10 @@ def test_an_extension_moves_the_end_and_not_the_check_ins():
     assert signal(25, *events) == ("end", 27)
 
 
-def looks_away(client: Client, exposure: uuid.UUID, away: bool = True) -> datetime | None:
+def looks_away(client: Client, exposure: uuid.UUID, hidden: bool = True) -> datetime | None:
     client.session.flush()
     client.session.expire_all()
-    return signals.look_away(client.session, client.account.id, exposure, away, client.now)
+    return signals.note_hidden(client.session, client.account.id, exposure, hidden, client.now)
 
 
 def waiting(session: Session) -> list[tuple[str, float]]:
@@ -100,7 +101,7 @@ def test_putting_the_phone_away_makes_the_next_signal_wait_until_it_is_due(clien
     assert (check_in.account_id, check_in.exposure_id, check_in.support_id) == (client.account.id, exposure, None)
     assert (check_in.kind, check_in.facts, check_in.created_at) == ("check_in", {}, client.now)
     assert check_in.expires_at == check_in.due_at + timedelta(minutes=3)
-    assert session.get_one(Exposure, exposure).away_since == client.now
+    assert session.get_one(Exposure, exposure).hidden_since == client.now
 
 
 def test_the_end_may_come_half_an_hour_late(client: Client, session: Session):
@@ -112,9 +113,9 @@ def test_the_end_may_come_half_an_hour_late(client: Client, session: Session):
 def test_coming_back_takes_the_signal_back(client: Client, session: Session):
     exposure = begins(client)
     looks_away(client, exposure)
-    assert looks_away(client, exposure, away=False) is None
+    assert looks_away(client, exposure, hidden=False) is None
     assert kinds(session) == []
-    assert session.get_one(Exposure, exposure).away_since is None
+    assert session.get_one(Exposure, exposure).hidden_since is None
 
 
 def test_going_away_twice_leaves_one_signal(client: Client, session: Session):
@@ -141,16 +142,16 @@ def test_what_happens_while_the_phone_is_away_moves_the_signal(client: Client, s
 
 def test_the_receipt_says_that_a_signal_has_moved(client: Client):
     exposure = begins(client)
-    assert not client.sends(client.event(exposure, "extended", client.now, minutes=5)).told
+    assert not client.sends(client.event(exposure, "extended", client.now, minutes=5)).has_news
     looks_away(client, exposure)
-    assert client.sends(client.event(exposure, "extended", client.now, minutes=5)).told
+    assert client.sends(client.event(exposure, "extended", client.now, minutes=5)).has_news
 
 
 def test_a_finished_exposure_has_no_signals_whoever_looks_away(client: Client, session: Session):
     exposure = begins(client)
     goes_on(client, exposure, "finished", A_MINUTE)
     assert looks_away(client, exposure) is None
-    assert session.get_one(Exposure, exposure).away_since is None
+    assert session.get_one(Exposure, exposure).hidden_since is None
 
 
 def test_past_the_planned_end_there_is_nothing_left_to_say(client: Client, session: Session):
@@ -164,7 +165,7 @@ def test_the_signals_of_another_exposure_stay(client: Client, session: Session):
     first, second = begins(client, check_in_minutes=0), begins(client, check_in_minutes=5)
     looks_away(client, first)
     looks_away(client, second)
-    looks_away(client, second, away=False)
+    looks_away(client, second, hidden=False)
     assert waiting(session) == [("end", 20)]
 
 
@@ -172,7 +173,7 @@ def test_the_pings_to_a_coach_are_no_signals_and_stay(client: Client, session: S
     sam = coach(client)
     exposure = begins(client)
     looks_away(client, exposure)
-    looks_away(client, exposure, away=False)
+    looks_away(client, exposure, hidden=False)
     assert kinds(session) == kinds(session, sam.supporter_id) == ["started"]
 
 
@@ -180,5 +181,5 @@ def test_the_timer_of_somebody_else_is_nobodys_business(client: Client, session:
     exposure, stranger = begins(client), person(session)
     for who, what in ((stranger.id, exposure), (client.account.id, uuid.uuid4())):
         with pytest.raises(NotFound):
-            signals.look_away(session, who, what, away=True, now=client.now + A_SECOND)
+            signals.note_hidden(session, who, what, hidden=True, now=client.now + A_SECOND)
     assert kinds(session) == []

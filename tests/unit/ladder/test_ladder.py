@@ -100,18 +100,18 @@ def test_the_ladder_sorts_itself_with_the_hardest_first_and_the_lowest_next(clie
 def test_the_next_step_is_the_lowest_that_is_not_mastered(client: Client):
     made = fear(client)
     low, middle, high = steps(client, made, ("low", 10), ("middle", 50), ("high", 90))
-    ladders.mark(low, "mastered_at", True, NOW)
+    ladders.set_mastered(low, True, NOW)
     client.session.flush()
     found = ladders.next_step(client.session, client.account.id)
     assert found
     assert found.id == middle.id
     assert [step.next for step in ladders.ladder_of(client.session, made).steps] == [False, True, False]
-    ladders.mark(middle, "archived_at", True, NOW)
+    ladders.set_archived(middle, True, NOW)
     client.session.flush()
     found = ladders.next_step(client.session, client.account.id)
     assert found
     assert found.id == high.id
-    ladders.mark(high, "mastered_at", True, NOW)
+    ladders.set_mastered(high, True, NOW)
     client.session.flush()
     assert ladders.next_step(client.session, client.account.id) is None
 
@@ -130,7 +130,7 @@ def test_the_next_step_is_on_the_ladder_that_was_practised_last(client: Client):
     assert found
     assert found.title == "on the second"
     assert ladders.practised_last([first, second]) is second
-    ladders.mark(second, "archived_at", True, NOW)
+    ladders.set_archived(second, True, NOW)
     client.session.flush()
     found = ladders.next_step(client.session, client.account.id)
     assert found
@@ -145,7 +145,7 @@ def test_the_easier_step_is_the_hardest_below_on_the_same_ladder(client: Client)
     easier = ladders.easier_step(client.session, high)
     assert easier
     assert easier.id == middle.id
-    ladders.mark(middle, "archived_at", True, NOW)
+    ladders.set_archived(middle, True, NOW)
     client.session.flush()
     easier = ladders.easier_step(client.session, high)
     assert easier
@@ -237,24 +237,24 @@ def test_what_was_put_away_leaves_the_ladder_and_can_come_back(client: Client):
     made, other = fear(client), fear(client, "other")
     step, _stays = steps(client, made, ("away", 20), ("stays", 30))
     steps(client, other, ("of the other", 40))
-    ladders.mark(step, "archived_at", True, NOW)
-    ladders.mark(other, "archived_at", True, NOW)
+    ladders.set_archived(step, True, NOW)
+    ladders.set_archived(other, True, NOW)
     client.session.flush()
     assert titles(ladders.ladder_of(client.session, made).steps) == ["stays"]
     assert [each.name for each in ladders.fears(client.session, client.account.id)] == ["contamination"]
     away, away_steps = ladders.archive_of(client.session, client.account.id)
     assert ([each.name for each in away], titles(away_steps)) == (["other"], ["away"])
-    ladders.mark(step, "archived_at", False, NOW)
+    ladders.set_archived(step, False, NOW)
     client.session.flush()
     assert titles(ladders.ladder_of(client.session, made).steps) == ["stays", "away"]
 
 
 def test_marking_twice_keeps_the_first_time(client: Client):
     (step,) = steps(client, fear(client), ("step", 20))
-    ladders.mark(step, "mastered_at", True, NOW)
-    ladders.mark(step, "mastered_at", True, NOW + timedelta(days=1))
+    ladders.set_mastered(step, True, NOW)
+    ladders.set_mastered(step, True, NOW + timedelta(days=1))
     assert step.mastered_at == NOW
-    ladders.mark(step, "mastered_at", False, NOW)
+    ladders.set_mastered(step, False, NOW)
     assert step.mastered_at is None
 
 

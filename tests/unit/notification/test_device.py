@@ -112,13 +112,13 @@ def test_nobody_replaces_the_device_of_somebody_else(sam: Account, session: Sess
 
 def test_twenty_devices_are_enough(sam: Account, session: Session):
     first = register(session, sam, "0")
-    for number in range(1, devices.MOST):
+    for number in range(1, devices.MAX_DEVICES):
         register(session, sam, str(number))
     with pytest.raises(Conflict):
         register(session, sam, "one more")
     assert register(session, sam, "3")
     assert register(session, sam, "changed", replaces=first.id)
-    assert len(names(session, sam)) == devices.MOST == 20
+    assert len(names(session, sam)) == devices.MAX_DEVICES == 20
     assert register(session, person(session, "Kim"), "one more")
 
 
@@ -162,11 +162,11 @@ def test_at_first_it_is_quiet_from_nine_in_the_evening_to_eight_and_not_discreet
 
 
 def test_quiet_hours_and_discretion_are_the_persons_choice(sam: Account, session: Session):
-    devices.change_manners(sam, {"quiet_from": "22:30", "quiet_until": "06:05", "discreet": "on"})
+    devices.change_notification_settings(sam, {"quiet_from": "22:30", "quiet_until": "06:05", "discreet": "on"})
     session.flush()
     session.expire_all()
     assert (sam.quiet_from, sam.quiet_until, sam.discreet) == (22 * 60 + 30, 6 * 60 + 5, True)
-    devices.change_manners(sam, {"quiet_from": "00:00", "quiet_until": "00:00"})
+    devices.change_notification_settings(sam, {"quiet_from": "00:00", "quiet_until": "00:00"})
     assert (sam.quiet_from, sam.quiet_until, sam.discreet) == (0, 0, False)
 
 
@@ -174,6 +174,8 @@ def test_quiet_hours_and_discretion_are_the_persons_choice(sam: Account, session
 @pytest.mark.parametrize("name", ["quiet_from", "quiet_until"])
 def test_a_time_that_no_clock_shows_is_refused_and_nothing_changes(sam: Account, name: str, wrong: Any):
     with pytest.raises(Invalid) as refused:
-        devices.change_manners(sam, {"quiet_from": "20:00", "quiet_until": "07:00", "discreet": "on", name: wrong})
+        devices.change_notification_settings(
+            sam, {"quiet_from": "20:00", "quiet_until": "07:00", "discreet": "on", name: wrong}
+        )
     assert {field: problem.code for field, problem in refused.value.problems.items()} == {name: "not_a_clock_time"}
     assert (sam.quiet_from, sam.quiet_until, sam.discreet) == (21 * 60, 8 * 60, False)

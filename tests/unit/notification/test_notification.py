@@ -51,11 +51,11 @@ def test_a_start_and_a_finish_are_told_when_they_happen(client: Client, sam: Sup
 
 def test_the_receipt_says_whether_somebody_should_hear_of_it(client: Client, session: Session):
     exposure = uuid.uuid4()
-    assert not client.sends(client.event(exposure, "started", client.now)).told
+    assert not client.sends(client.event(exposure, "started", client.now)).has_news
     sam = coach(client)
-    assert client.sends(client.event(exposure, "finished", client.now)).told
+    assert client.sends(client.event(exposure, "finished", client.now)).has_news
     lets(sam, contact="none")
-    assert not client.sends(client.event(uuid.uuid4(), "started", client.now)).told
+    assert not client.sends(client.event(uuid.uuid4(), "started", client.now)).has_news
 
 
 def test_nobody_hears_of_a_client_whom_nobody_coaches(client: Client, session: Session):
@@ -83,7 +83,7 @@ def test_a_replay_adds_nothing(client: Client, sam: Support, session: Session):
     client.sends(start)
     client.now += A_MINUTE
     client.sends(finish)
-    assert not client.sends(start, finish).told
+    assert not client.sends(start, finish).has_news
     client.sends(finish)
     assert told(sam, session) == ["started", "finished"]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -25,14 +26,16 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from erp.domain.exposure.event import NewEvent, parse
-from erp.domain.exposure.fold import Happening, fold
-from erp.domain.exposure.reading import happening
+from erp.domain.exposure.columns import columns_of
+from erp.domain.exposure.event import Event, IncomingEvent, event_of, parse
+from erp.domain.exposure.fold import fold
 from erp.domain.practice.days import COUNTS_FROM_SECONDS
-from erp.domain.recording import JITTER, SANE_SKEW, record, texts_of, totals_of
-from erp.storage.exposure import Event, Exposure
-from erp.storage.practice import Day, Tally
+from erp.domain.recording import JITTER, SANE_SKEW, record
+from erp.storage.exposure import EventRow, Exposure
+from erp.storage.practice import Day, PracticeTotals
 from tests.make.clients import Client, local, undone
+
+pytestmark = pytest.mark.slow
 
 ZONE = "Europe/Lisbon"
 NOON = local(ZONE, 2026, 11, 18, 12, 0)
@@ -95,7 +98,7 @@ class Fact:
     """An event as it really happened: whose it is, when (by the right clock), and how wrong the phone's clock was."""
 
     account: uuid.UUID
-    event: NewEvent
+    event: IncomingEvent
     at: datetime
     offset: timedelta
 
@@ -238,9 +241,9 @@ class Network(RuleBasedStateMachine):
 
     # What must hold.
 
-    def rows(self) -> dict[tuple[uuid.UUID, uuid.UUID], Event]:
+    def rows(self) -> dict[tuple[uuid.UUID, uuid.UUID], EventRow]:
         self.session.expire_all()
-        return {(row.account_id, row.id): row for row in self.session.scalars(select(Event))}
+        return {(row.account_id, row.id): row for row in self.session.scalars(select(EventRow))}
 
     @invariant()
     def nothing_is_lost(self) -> None:
@@ -267,14 +270,14 @@ class Network(RuleBasedStateMachine):
         rows = self.rows()
         for exposure in self.session.scalars(select(Exposure)):
             state = fold(self.known(rows, exposure))
-            folded = totals_of(state) | texts_of(state) | {"curve": [list(point) for point in state.curve]}
+            folded = columns_of(state).values()
             assert {name: getattr(exposure, name) for name in folded} == folded
             assert exposure.account_id in {self.facts[key].account for key in rows if self.of(key, exposure)}
 
-    def known(self, rows: dict[tuple[uuid.UUID, uuid.UUID], Event], exposure: Exposure) -> list[Happening]:
+    def known(self, rows: dict[tuple[uuid.UUID, uuid.UUID], EventRow], exposure: Exposure) -> list[Event]:
         """The facts that have arrived, with the times that they were given."""
         arrived = [(self.facts[key].event, row.shift_ms) for key, row in rows.items() if self.of(key, exposure)]
-        return [happening(one.id, one.kind, one.at, shift, one.value, one.data) for one, shift in arrived]
+        return [event_of(one.id, one.kind, one.at, shift, one.value, one.data) for one, shift in arrived]
 
     def of(self, key: tuple[uuid.UUID, uuid.UUID], exposure: Exposure) -> bool:
         return self.facts[key].event.exposure_id == exposure.id
@@ -291,7 +294,7 @@ class Network(RuleBasedStateMachine):
                 days[one.local_date] = (seconds + one.seconds, count + 1)
             kept = self.session.scalars(select(Day).where(Day.account_id == client.account.id))
             assert {day.date: (day.seconds, day.exposures) for day in kept} == days
-            tally = self.session.get_one(Tally, client.account.id)
+            tally = self.session.get_one(PracticeTotals, client.account.id)
             assert tally.days == len(days)
             assert tally.seconds == sum(seconds for seconds, _count in days.values())
             assert tally.exposures == sum(count for _seconds, count in days.values())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from erp.domain.errors import Invalid
 from erp.domain.notification.subscription import KNOWN_HOSTS, Subscription, allowed, digest, origin_of, parse
-from tests.push.addresses import REFUSED
+from tests.make.addresses import REFUSED
 
 FCM = "https://fcm.googleapis.com/fcm/send/dQw4w9WgXcQ:APA91bF-x_y"
 POINT = (

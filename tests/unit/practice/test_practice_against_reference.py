@@ -4,6 +4,7 @@ import uuid
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
@@ -12,6 +13,8 @@ from erp.domain.dates import local_day
 from erp.domain.practice.days import day_views
 from tests.make.clients import ZONES, Client, facts_of, pure_streaks, undone
 from tests.unit.practice.reference_calendar import Calendar, Exposure, Pause, Plan
+
+pytestmark = pytest.mark.slow
 
 # Around every odd day of these zones in 2026: 23 and 25 hours, 23 and a half, 24 and a half; and a new year.
 TURNING_POINTS = [

@@ -18,14 +18,17 @@ from sqlalchemy import func, select, text
 
 from erp import create_app
 from erp.domain.support import invitation as invitations
+from erp.services import services_of
 from erp.settings import Settings
 from erp.storage.backup import BackupError, backup, restore
 from erp.storage.db import Sessions, box, open_engine
-from erp.storage.exposure import Event
+from erp.storage.exposure import EventRow
 from erp.storage.migrating import migrate
 from tests.conftest import DATA_KEY, SECRET_KEY, VAPID
 from tests.make.clients import Client
 from tests.make.supporters import person
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 60
@@ -219,7 +222,7 @@ def checked(url: str, folder: Path) -> tuple[int, str]:
     app = create_app(Settings(folder, url, (SECRET_KEY,), (DATA_KEY,), VAPID))
     with app.app_context():
         result = app.test_cli_runner(catch_exceptions=False).invoke(args=["check"])
-    app.extensions["rung.sessions"].engine.dispose()
+    services_of(app).sessions.engine.dispose()
     return result.exit_code, result.output
 
 
@@ -232,7 +235,7 @@ def test_a_database_in_use_is_not_replaced(url: str, copy: Path):
         idle.rollback()
         with pytest.raises(BackupError, match=r"Something still uses .*Stop Rung first"):
             restore(url, copy, told, overwrite=True)
-        assert idle.scalar(select(func.count()).select_from(Event)) == 4
+        assert idle.scalar(select(func.count()).select_from(EventRow)) == 4
     engine.dispose()
     assert [path.name for path in path_of(url).parent.iterdir()] == ["rung.db"]
 
@@ -452,7 +455,7 @@ def test_check_and_repair_tell_what_they_did_by_their_exit_code(url: str, tmp_pa
     with closing(sqlite3.connect(path_of(url))) as database, database:
         database.execute("UPDATE fear SET name = ?", (Fernet(Fernet.generate_key()).encrypt(b"?"),))
     assert says("repair")[0] == 1
-    app.extensions["rung.sessions"].engine.dispose()
+    services_of(app).sessions.engine.dispose()
 
 
 @pytest.mark.parametrize("command", ["check", "repair"])
@@ -478,7 +481,7 @@ def test_where_there_are_many_people_it_says_how_far_it_is(url: str, tmp_path: P
             result = app.test_cli_runner(catch_exceptions=False).invoke(args=[command])
             assert result.stdout == "Everything holds together.\n"
             assert result.stderr == "1 of 3 people\n2 of 3 people\n"
-    app.extensions["rung.sessions"].engine.dispose()
+    services_of(app).sessions.engine.dispose()
 
 
 def test_a_rotation_without_the_old_key_is_one_sentence(url: str):

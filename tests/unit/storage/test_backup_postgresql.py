@@ -16,11 +16,13 @@ from sqlalchemy import func, make_url, select, text
 
 from erp.storage.backup import BackupError, backup, restore
 from erp.storage.db import Sessions, open_engine
-from erp.storage.exposure import Event
+from erp.storage.exposure import EventRow
 from erp.storage.migrating import migrate
 from tests.conftest import DATA_KEY, SECRET_KEY
 from tests.make.clients import Client
 from tests.unit.storage.test_backup import PATIENCE, ROOT, checked, mode, practise, told
+
+pytestmark = pytest.mark.slow
 
 Make = Callable[[], str]
 
@@ -64,7 +66,7 @@ def copy(tmp_path: Path) -> Path:
 def events(url: str) -> int:
     engine = open_engine(url)
     with engine.connect() as connection:
-        count = connection.scalar(select(func.count()).select_from(Event))
+        count = connection.scalar(select(func.count()).select_from(EventRow))
     engine.dispose()
     assert count is not None
     return count

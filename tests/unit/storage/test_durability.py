@@ -21,12 +21,15 @@ from flask import Flask
 from sqlalchemy import func, select, text
 
 from erp import create_app
+from erp.services import services_of
 from erp.settings import Settings
 from erp.storage.db import Sessions, open_engine
-from erp.storage.exposure import Event
+from erp.storage.exposure import EventRow
 from tests.conftest import DATA_KEY, SECRET_KEY
 from tests.make.clients import Client
 from tests.unit.test_app import free_port, wait_for
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 KILLS = 3
@@ -97,7 +100,7 @@ class Phone(threading.Thread):
 def app(settings: Settings) -> Iterator[Flask]:
     app = create_app(settings)
     yield app
-    app.extensions["rung.sessions"].engine.dispose()
+    services_of(app).sessions.engine.dispose()
 
 
 def test_what_was_acknowledged_is_there_once_however_often_the_server_is_killed(
@@ -129,9 +132,9 @@ def test_what_was_acknowledged_is_there_once_however_often_the_server_is_killed(
             process.communicate()
     acknowledged = {event for phone in phones for event in phone.acknowledged}
     made = {event for phone in phones for event in phone.made}
-    with app.extensions["rung.sessions"].reading() as session:
-        kept = [str(event) for event in session.scalars(select(Event.id))]
-        assert session.scalar(select(func.count()).select_from(Event)) == len(kept)
+    with services_of(app).sessions.reading() as session:
+        kept = [str(event) for event in session.scalars(select(EventRow.id))]
+        assert session.scalar(select(func.count()).select_from(EventRow)) == len(kept)
     lost, doubled = len(acknowledged - set(kept)), len(kept) - len(set(kept))
     failures = sum(phone.failures for phone in phones)
     with capsys.disabled():
@@ -155,7 +158,7 @@ def answered(phones: list[Phone]) -> int:
 
 def phones_of(app: Flask, port: int, stop: threading.Event) -> list[Phone]:
     """Two phones of each of a few people, signed in."""
-    sessions: Sessions = app.extensions["rung.sessions"]
+    sessions: Sessions = services_of(app).sessions
     phones = []
     with sessions.writing() as session:
         for _ in range(PHONES // 2):
@@ -189,7 +192,7 @@ def serve(settings: Settings, port: int, folder: Path) -> subprocess.Popen[str]:
 
 
 def test_every_connection_waits_until_the_disk_has_it(app: Flask, settings: Settings):
-    sessions: Sessions = app.extensions["rung.sessions"]
+    sessions: Sessions = services_of(app).sessions
     with ExitStack() as stack:
         # As many as the pool keeps, and those that it makes beyond that.
         opened = [stack.enter_context(sessions.reading()) for _ in range(4)]

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from erp.storage.account import Account
 from erp.storage.db import Base, Box, EncryptedJSON, EncryptedText, Sessions, box, open_engine
-from erp.storage.exposure import Event, Exposure
+from erp.storage.exposure import EventRow, Exposure
 from erp.storage.ladder import Fear, Step
 from erp.storage.migrating import migrate
 from erp.storage.resealing import reseal
@@ -77,7 +77,7 @@ def write_everything(session: Session) -> Account:
     session.flush()
     data = {"prediction": prediction, "learning": learning, "note": note}
     session.add(
-        Event(
+        EventRow(
             account_id=person.id,
             id=uuid.uuid4(),
             exposure_id=exposure.id,
@@ -113,7 +113,7 @@ def test_free_text_is_ciphertext_in_the_rows_and_text_again_in_python(session: S
     assert session.scalars(select(Fear.name)).all() == [SECRETS[0]]
     exposure = session.scalars(select(Exposure)).one()
     assert (exposure.prediction, exposure.response) == (SECRETS[3], SECRETS[2])
-    event = session.scalars(select(Event)).one()
+    event = session.scalars(select(EventRow)).one()
     assert event.data == {"prediction": SECRETS[3], "learning": SECRETS[4], "note": SECRETS[5]}
 
 
@@ -178,7 +178,7 @@ def test_after_a_rotation_the_old_key_can_be_thrown_away(session: Session):
     assert (step.title, step.details, step.response) == SECRETS[:3]
     exposure = session.scalars(select(Exposure)).one()
     assert (exposure.prediction, exposure.learning, exposure.note) == SECRETS[3:]
-    assert session.scalars(select(Event.data)).one() == {
+    assert session.scalars(select(EventRow.data)).one() == {
         "prediction": SECRETS[3],
         "learning": SECRETS[4],
         "note": SECRETS[5],

@@ -10,10 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from erp.domain import delivery as delivering
-from erp.domain.exposure.event import NewEvent
+from erp.domain.exposure.event import IncomingEvent
 from erp.domain.notification import kinds as supports_kinds
 from erp.domain.support import relation as relations
-from erp.jobs.texts import message
+from erp.jobs.message import message
 from erp.storage.account import Account
 from erp.storage.notification import Device, Notification
 from erp.storage.support import Support
@@ -40,7 +40,7 @@ from tests.make.supporters import (
 AN_HOUR = 60 * A_MINUTE
 
 
-def done(client: Client, ago: timedelta, minutes: float = 10) -> tuple[NewEvent, NewEvent]:
+def done(client: Client, ago: timedelta, minutes: float = 10) -> tuple[IncomingEvent, IncomingEvent]:
     """The events of an exposure that ended so long ago, not sent yet."""
     exposure, end = uuid.uuid4(), client.now - ago
     start = client.event(exposure, "started", end - minutes * A_MINUTE)
@@ -61,7 +61,7 @@ def test_practice_told_late_is_one_word_about_today(client: Client, sam: Support
     practised_before(client, 1)
     receipt = client.sends(*done(client, 2 * AN_HOUR, 12))
     (ping,) = notifications(session)
-    assert receipt.told
+    assert receipt.has_news
     assert (ping.kind, ping.account_id, ping.support_id) == ("earlier", sam.supporter_id, sam.id)
     assert ping.facts == {"name": "Noor", "seconds": 720, "streak": 2}
 
@@ -105,7 +105,7 @@ def test_a_replay_tells_nothing_again(client: Client, sam: Support, device: Devi
     events = done(client, AN_HOUR)
     client.sends(*events)
     sent(session, client.now)
-    assert not client.sends(*events).told
+    assert not client.sends(*events).has_news
     assert kinds(session) == ["earlier"]
 
 
@@ -260,7 +260,7 @@ def test_who_hears_of_a_finish_hears_of_a_late_one(
 def test_nobody_can_choose_it_by_itself(client: Client, sam: Support):
     relations.want(sam, {"wanted": ["earlier"]})
     lets(sam, told=["earlier"])
-    assert (sam.wanted, sam.told) == ([], [])
+    assert (sam.asked_kinds, sam.allowed_kinds) == ([], [])
 
 
 def test_what_is_switched_off_before_it_is_sent_is_not_sent(

@@ -184,7 +184,7 @@ def hidden(client: Client, session: Session, minutes: int = 1) -> uuid.UUID:
     """An exposure that runs on a phone of the client which was put away."""
     phone(session, client.account.id)
     exposure = begins(client, planned_minutes=minutes, check_in_minutes=0)
-    signals.look_away(session, client.account.id, exposure, away=True, now=client.now)
+    signals.note_hidden(session, client.account.id, exposure, hidden=True, now=client.now)
     return exposure
 
 
@@ -199,7 +199,7 @@ def test_the_end_is_told_also_when_the_hidden_page_finished_by_itself(client: Cl
 def test_who_looks_again_before_it_is_sent_hears_no_end(client: Client, session: Session):
     exposure = hidden(client, session)
     goes_on(client, exposure, "finished", A_MINUTE)
-    signals.look_away(session, client.account.id, exposure, away=False, now=client.now)
+    signals.note_hidden(session, client.account.id, exposure, hidden=False, now=client.now)
     assert told(session, client) == []
 
 

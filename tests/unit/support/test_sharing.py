@@ -91,7 +91,7 @@ def test_by_default_a_coach_learns_that_there_was_practice_how_long_and_the_stre
         name="Noor",
         today=date(2026, 11, 18),
         now=None,
-        last=sharing.Glimpse(
+        last=sharing.SharedExposure(
             id=exposure,
             running=False,
             paused=False,
@@ -106,7 +106,7 @@ def test_by_default_a_coach_learns_that_there_was_practice_how_long_and_the_stre
         week=[(date(2026, 11, day), True if day < 19 else None) for day in range(16, 23)],
         streak=5,
         days=5,
-        wanted=("started", "finished", "goal", "milestone", "weekly"),
+        asked_kinds=("started", "finished", "goal", "milestone", "weekly"),
         cheers=[],
     )
 

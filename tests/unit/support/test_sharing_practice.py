@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy.orm import Session
 
 from erp.domain.exposure.fold import fold
-from erp.domain.exposure.reading import happenings_of
+from erp.domain.exposure.reading import events_of
 from erp.domain.support import sharing
 from erp.storage.support import Support
 from tests.make.clients import Client
 from tests.make.supporters import A_DAY, A_MINUTE, A_SECOND, NOON, begins, coach, exposes, goes_on, view
 
 
-def live(client: Client, relation: Support) -> sharing.Glimpse:
+def live(client: Client, relation: Support) -> sharing.SharedExposure:
     glimpse = view(client, relation).now
     assert glimpse
     return glimpse
@@ -42,7 +42,7 @@ def test_the_live_seconds_are_those_of_the_record_with_a_pause_and_an_extension(
     client.now += 90.5 * A_SECOND
     glimpse = live(client, relation)
     assert (glimpse.paused, glimpse.planned_seconds, glimpse.seconds) == (False, 1500, 390)
-    assert glimpse.seconds == fold(happenings_of(session, client.account.id, exposure)).seconds_at(client.now)
+    assert glimpse.seconds == fold(events_of(session, client.account.id, exposure)).seconds_at(client.now)
 
 
 @pytest.mark.parametrize(("rule", "seconds"), [("time", 1200), ("halved", 1500), ("tested", 1500)])

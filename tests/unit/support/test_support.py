@@ -40,7 +40,7 @@ def test_at_first_the_least_is_shown_and_every_practice_is_told(client: Client, 
     (seen,) = relations.supporters_of(session, client.account.id)
     assert (seen.id, seen.name, seen.since) == (relation.id, "Sam", NOON)
     assert (seen.titles, seen.suds, seen.notes) == (False, False, False)
-    assert (seen.contact, seen.told) == ("every", ("started", "finished", "goal", "milestone"))
+    assert (seen.contact, seen.allowed_kinds) == ("every", ("started", "finished", "goal", "milestone"))
     assert relations.heard(relation) == ("started", "finished", "goal", "milestone")
 
 
@@ -76,10 +76,10 @@ def test_only_kinds_that_there_are_are_taken_from_either_side(client: Client):
     relation = coach(client)
     relations.share(relation, {"contact": "every", "told": ["milestone", "cheer", "weekly", "started"]})
     relations.want(relation, {"wanted": ["weekly", "test", "goal"]})
-    assert (relation.told, relation.wanted) == (["started", "milestone"], ["goal", "weekly"])
+    assert (relation.allowed_kinds, relation.asked_kinds) == (["started", "milestone"], ["goal", "weekly"])
     relations.share(relation, {"contact": "every"})
     relations.want(relation, {})
-    assert (relation.told, relation.wanted) == ([], [])
+    assert (relation.allowed_kinds, relation.asked_kinds) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_invited_again_it_begins_with_the_defaults(client: Client, session: Sess
     session.expire_all()
     assert (again.id, again.created_at, again.ended_at) == (relation.id, client.now, None)
     assert (again.shares_titles, again.shares_suds, again.shares_notes) == (False, False, False)
-    assert (again.contact, again.told, again.wanted) == ("every", PINGS, [*PINGS, "weekly"])
+    assert (again.contact, again.allowed_kinds, again.asked_kinds) == ("every", PINGS, [*PINGS, "weekly"])
 
 
 def test_several_coaches_for_a_client_several_clients_for_a_coach_and_both_ways(client: Client, session: Session):

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, Table, delete, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from erp.domain.exposure.signals import look_away
+from erp.domain.exposure.signals import note_hidden
 from erp.domain.support import cheer as cheers
 from erp.domain.upkeep.integrity import Finding, accounts, check_account, count_accounts
 from erp.domain.upkeep.orphans import check_links, check_readable, drop_unreadable
 from erp.storage.account import Account
 from erp.storage.db import Base, table_of
-from erp.storage.exposure import Event, Exposure
+from erp.storage.exposure import EventRow, Exposure
 from erp.storage.ladder import Step
 from erp.storage.notification import Notification
-from erp.storage.practice import Day, Tally
+from erp.storage.practice import Day, PracticeTotals
 from erp.storage.support import Support
 from tests.make.clients import EVERY_DAY, Client, undone
 from tests.make.supporters import A_DAY, A_MINUTE, A_SECOND, NOON, ZONE, begins, coach, exposes, goes_on, phone, takes
@@ -91,7 +91,7 @@ def client(session: Session) -> Client:
     goes_on(client, exposure, "resisted", A_SECOND)
     goes_on(client, exposure, "ritual", A_SECOND)
     cheers.send(session, sam, {"text": "Still with you."}, client.now)
-    look_away(session, client.account.id, exposure, True, client.now)
+    note_hidden(session, client.account.id, exposure, True, client.now)
     takes(session, client.now)
     goes_on(client, exposure, "finished", 8 * A_MINUTE)
     goes_on(client, exposure, "noted", outcome="no", learning="it slept", note="proud", suds=30)
@@ -112,7 +112,7 @@ def exposure(client: Client, session: Session) -> uuid.UUID:
 
 def test_nothing_is_found_where_all_is_well_and_a_repair_changes_nothing(client: Client, session: Session):
     before = everything(session)
-    assert session.scalar(select(Tally.settled_through).where(Tally.account_id == client.account.id))
+    assert session.scalar(select(PracticeTotals.settled_through).where(PracticeTotals.account_id == client.account.id))
     assert findings(session, client.now) == []
     assert findings(session, client.now, repair=True) == []
     assert everything(session) == before
@@ -196,12 +196,12 @@ def test_an_exposure_that_is_gone_comes_back_from_its_events_with_its_day(
 ):
     row = select(table_of(Exposure)).where(Exposure.id == exposure)
     healthy, before = session.execute(row).one(), everything(session)
-    events = session.execute(select(table_of(Event)).where(Event.exposure_id == exposure)).all()
+    events = session.execute(select(table_of(EventRow)).where(EventRow.exposure_id == exposure)).all()
     with unguarded(session):
         session.execute(delete(Exposure).where(Exposure.id == exposure))
-        if not session.scalar(select(func.count()).where(Event.exposure_id == exposure)):
+        if not session.scalar(select(func.count()).where(EventRow.exposure_id == exposure)):
             # SQLite deletes with it what only the foreign key would.
-            session.execute(insert(Event), [each._asdict() for each in events])
+            session.execute(insert(EventRow), [each._asdict() for each in events])
     found = findings(session, client.now)
     assert Finding("exposure", str(exposure), "is not there, but its events are") in found
     assert not [finding for finding in found if finding.table == "event"]
@@ -215,7 +215,7 @@ def test_an_exposure_that_is_gone_comes_back_from_its_events_with_its_day(
 def test_an_exposure_without_an_event_in_which_was_practised_is_all_that_is_left_and_stays(
     client: Client, exposure: uuid.UUID, session: Session
 ):
-    session.execute(delete(Event).where(Event.exposure_id == exposure))
+    session.execute(delete(EventRow).where(EventRow.exposure_id == exposure))
     before = everything(session)
     lost = Finding("exposure", str(exposure), "has no event", lost=True)
     assert findings(session, client.now, repair=True) == [lost]
@@ -289,7 +289,9 @@ def test_totals_and_streak_that_are_wrong_are_counted_anew(
     client: Client, session: Session, column: str, value: Any, named: str
 ):
     totals = client.counted()
-    session.execute(update(Tally).where(Tally.account_id == client.account.id).values({column: value}))
+    session.execute(
+        update(PracticeTotals).where(PracticeTotals.account_id == client.account.id).values({column: value})
+    )
     what = f"not what the days add up to: {named}"
     assert findings(session, client.now) == [Finding("tally", str(client.account.id), what)]
     findings(session, client.now, repair=True)
@@ -302,7 +304,7 @@ def test_totals_and_streak_that_are_wrong_are_counted_anew(
 
 def test_a_tally_that_is_gone_comes_back(client: Client, session: Session):
     totals = client.counted()
-    session.execute(delete(Tally).where(Tally.account_id == client.account.id))
+    session.execute(delete(PracticeTotals).where(PracticeTotals.account_id == client.account.id))
     assert findings(session, client.now) == [Finding("tally", str(client.account.id), "is not there")]
     findings(session, client.now, repair=True)
     assert client.counted() == totals
@@ -463,10 +465,10 @@ def test_one_damaged_value_stops_nothing(
 
 def test_no_finding_holds_a_word_about_anybody(client: Client, session: Session):
     session.execute(update(Exposure).values(seconds=1, prediction="it bites", curve=[[0, 99]]))
-    session.execute(update(Tally).values(days=0))
+    session.execute(update(PracticeTotals).values(days=0))
     session.execute(update(Step).values(runs=0))
     with unguarded(session):
-        session.execute(update(Event).values(account_id=uuid.uuid4()))
+        session.execute(update(EventRow).values(account_id=uuid.uuid4()))
     found = findings(session, client.now)
     assert len(found) > 20
     assert not any(text in str(finding) for finding in found for text in TEXTS)

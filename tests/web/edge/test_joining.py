@@ -6,9 +6,12 @@ from erp.web.edge.joining import JOINED, join
 
 STATIC = Path(__file__).parents[3] / "static"
 FILES = {
-    "js/a/page.js": 'import { one } from "../lib/one.js";\nimport { two } from "./part.js";\n\nexport const page = one + two;\n',
+    "js/a/page.js": (
+        'import { one } from "../lib/one.js";\nimport { two } from "./part.js";\n\nexport const page = one + two;\n'
+    ),
     "js/a/part.js": (
-        'import { more, one } from "../lib/one.js"; // why\nimport { deep } from "./deep.js";\n\nexport const two = deep;\n'
+        'import { more, one } from "../lib/one.js"; // why\nimport { deep } from "./deep.js";\n\n'
+        "export const two = deep;\n"
     ),
     "js/a/deep.js": 'import "../../vendor/x.js";\nexport async function deep() {}\n',
 }

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
+from erp.commands import jobs_of
 from erp.domain.notification import kinds
 from erp.domain.support import relation as relations
 from erp.storage.db import Sessions
@@ -20,6 +21,13 @@ from erp.storage.support import Invitation, Support
 from erp.storage.tables import Base
 from tests.make.pages import HTMX, a_cheer, a_coach, a_ladder, a_pause, a_plan, an_exposure, an_invitation
 from tests.web.conftest import Phone
+
+
+def views(line: str) -> list[str]:
+    """The routes of a form, which is shown by one view and taken by another."""
+    *methods, path = line.split()
+    return [f"{method} {path}" for method in methods]
+
 
 # Open to everybody, signed in or not.
 PUBLIC = {
@@ -30,10 +38,10 @@ PUBLIC = {
     "GET /manifest.webmanifest",
     "GET /offline",
     "GET /readyz",
-    "GET POST /recover",
-    "GET POST /sign-in",
+    *views("GET POST /recover"),
+    *views("GET POST /sign-in"),
     "POST /sign-out",
-    "GET POST /sign-up",
+    *views("GET POST /sign-up"),
     "GET /sw.js",
 }
 # Only for who is signed in, and about nobody else: the address names nothing that belongs to somebody.
@@ -57,13 +65,13 @@ OWN = {
     "GET /kit",
     "GET /ladder",
     "GET /ladder/archived",
-    "GET POST /ladder/new",
-    "GET POST /notifications",
+    *views("GET POST /ladder/new"),
+    *views("GET POST /notifications"),
     "GET /people",
     "POST /people/invitations",
     "GET /people/invite",
     "GET /people/learn",
-    "GET POST /plan",
+    *views("GET POST /plan"),
     "POST /plan/pauses",
     "POST /plan/upcoming/end",
     "GET /practice",
@@ -85,20 +93,20 @@ OF_ONE_CLIENT = {
     "GET /exposures/<uuid:exposure_id>/summary",
     "GET /ladder/<uuid:fear_id>",
     "POST /ladder/<uuid:fear_id>/archived",
-    "GET POST /ladder/<uuid:fear_id>/edit",
-    "GET POST /ladder/<uuid:fear_id>/list",
-    "GET POST /ladder/<uuid:fear_id>/new",
-    "GET POST /ladder/<uuid:fear_id>/rate",
+    *views("GET POST /ladder/<uuid:fear_id>/edit"),
+    *views("GET POST /ladder/<uuid:fear_id>/list"),
+    *views("GET POST /ladder/<uuid:fear_id>/new"),
+    *views("GET POST /ladder/<uuid:fear_id>/rate"),
     "POST /people/invitations/<uuid:invitation_id>/withdraw",
     "POST /plan/pauses/<uuid:pause_id>/end",
     "GET /steps/<uuid:step_id>",
     "POST /steps/<uuid:step_id>/archived",
-    "GET POST /steps/<uuid:step_id>/edit",
+    *views("GET POST /steps/<uuid:step_id>/edit"),
     "POST /steps/<uuid:step_id>/mastered",
     "GET /steps/<uuid:step_id>/practice",
     "GET /steps/<uuid:step_id>/smaller",
-    "GET POST /steps/<uuid:step_id>/split",
-    "GET POST /supporters/<uuid:support_id>",
+    *views("GET POST /steps/<uuid:step_id>/split"),
+    *views("GET POST /supporters/<uuid:support_id>"),
     "POST /supporters/<uuid:support_id>/end",
 }
 # Only for the supporter in the relation that the address names; 404 to everybody else, the client included.
@@ -134,7 +142,7 @@ def coach(person: Callable[..., Phone]) -> Phone:
 @pytest.fixture
 def ids(app: Flask, sessions: Sessions, client: Phone, coach: Phone) -> dict[str, object]:
     """Real ids of the first client for everything that an address can name; a worker was seen."""
-    app.extensions["rung.jobs"].sweep_now()
+    jobs_of(app).sweep_now()
     words = {"details": "private details", "response": "private response"}
     steps = [("private step", 40), ("private running step", 50), ("private goal", 90)]
     ladder = a_ladder(sessions, client, "private fear", steps, **words)

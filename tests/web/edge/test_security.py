@@ -12,11 +12,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from erp import create_app
+from erp.services import services_of
 from erp.settings import Settings
 from erp.storage.account import Account
 from erp.storage.db import Sessions
 from erp.storage.ladder import Fear
-from erp.web.edge import HEADERS, place
+from erp.web.edge.guard import HEADERS
+from erp.web.edge.request import client_network
 from tests.make.pages import HTMX, a_ladder, an_exposure
 from tests.web.conftest import PASSWORD, Phone
 
@@ -47,7 +49,7 @@ def public(settings: Settings, built_static: Path) -> Iterator[Flask]:
     app = create_app(replace(settings, origin=ORIGIN, proxies=1, attempts=3))
     app.test_client_class = Phone
     yield app
-    app.extensions["rung.sessions"].engine.dispose()
+    services_of(app).sessions.engine.dispose()
 
 
 @pytest.fixture
@@ -153,7 +155,7 @@ def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere():
     "path", ["css/shell/app.css", "js/shell/app.js", "icons/icon.svg", "vendor/htmx@4.0.1/htmx.min.js"]
 )
 def test_static_files_carry_the_headers_too(app: Flask, nobody: Phone, path: str):
-    answer = nobody.get(f"/static/{app.extensions['rung.version']}/{path}", buffered=True)
+    answer = nobody.get(f"/static/{services_of(app).version}/{path}", buffered=True)
     assert answer.status_code == 200
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
@@ -300,7 +302,9 @@ def test_no_other_way_of_asking_gets_around_the_limit(visitor: Phone):
     assert visitor.get("/today").status_code == 303
 
 
-def test_a_wrong_password_takes_about_as_long_as_an_address_that_nobody_has(client: Phone, nobody: Phone):
+def test_a_wrong_password_takes_about_as_long_as_an_address_that_nobody_has(
+    costly_passwords: None, client: Phone, nobody: Phone
+):
     def cost(email: str) -> float:
         begun = time.process_time()
         nobody.post("/sign-in", data={"email": email, "password": WRONG})
@@ -346,7 +350,7 @@ def test_an_unexpected_error_is_logged_without_what_somebody_wrote(
     client: Phone, app: Flask, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
     app.testing = False
-    monkeypatch.setattr("erp.domain.ladder.ladder.LONGEST_NAME", None)
+    monkeypatch.setattr("erp.domain.ladder.ladder.MAX_NAME_LENGTH", None)
     answer = client.post("/ladder/new", data={"name": "secret fear"})
     assert answer.status_code == 500
     assert "Something went wrong on our side" in answer.text
@@ -369,4 +373,4 @@ def test_an_unexpected_error_is_logged_without_what_somebody_wrote(
 )
 def test_attempts_from_one_ipv6_network_are_counted_together(app: Flask, address: str, counted_as: str):
     with app.test_request_context("/sign-in", environ_base={"REMOTE_ADDR": address}):
-        assert place() == counted_as
+        assert client_network() == counted_as

@@ -15,9 +15,10 @@ from sqlalchemy import insert, select, update
 from erp.domain import dates
 from erp.domain.practice import days as practice_days
 from erp.domain.practice import record as practice_record
+from erp.services import services_of
 from erp.storage.db import Sessions
-from erp.storage.exposure import Event, Exposure
-from erp.storage.practice import Day, Pause, Plan, Tally
+from erp.storage.exposure import EventRow, Exposure
+from erp.storage.practice import Day, Pause, Plan, PracticeTotals
 from tests.make.pages import (
     HTMX,
     NOON,
@@ -52,7 +53,7 @@ def ladder(sessions: Sessions, client: Phone) -> Ladder:
 @contextmanager
 def statements(app: Flask) -> Iterator[list[str]]:
     """The statements that the application sends meanwhile."""
-    engine, sent = app.extensions["rung.sessions"].engine, []
+    engine, sent = services_of(app).sessions.engine, []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         if statement.split(maxsplit=1)[0] in ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"):
@@ -101,16 +102,16 @@ def a_history(sessions: Sessions, phone: Phone, steps: list[uuid.UUID]) -> None:
     ]
     with sessions.writing() as session:
         session.execute(insert(Exposure), exposures)
-        session.execute(insert(Event), events)
+        session.execute(insert(EventRow), events)
         session.execute(insert(Day), days)
         session.execute(
-            update(Tally)
-            .where(Tally.account_id == account)
+            update(PracticeTotals)
+            .where(PracticeTotals.account_id == account)
             .values(
                 first_day=days[-1]["date"],
-                days=Tally.days + len(days),
-                seconds=Tally.seconds + 600 * MANY,
-                exposures=Tally.exposures + MANY,
+                days=PracticeTotals.days + len(days),
+                seconds=PracticeTotals.seconds + 600 * MANY,
+                exposures=PracticeTotals.exposures + MANY,
                 settled_through=None,
             )
         )
@@ -282,8 +283,8 @@ def write(sessions: Sessions, client: Phone, facts: practice_days.Facts) -> None
                 )
             )
         session.execute(
-            update(Tally)
-            .where(Tally.account_id == account)
+            update(PracticeTotals)
+            .where(PracticeTotals.account_id == account)
             .values(
                 first_day=facts.first_day,
                 days=len(facts.practised),
@@ -318,7 +319,9 @@ def test_ten_years_of_history_give_the_streak_of_the_pure_rules_and_only_new_day
     step = a_ladder(sessions, client).steps[0]
     an_exposure(sessions, client, step, datetime.now(UTC) - timedelta(minutes=30), seconds=1500)
     with sessions.reading() as session:
-        row = session.scalars(select(Tally).where(Tally.account_id == uuid.UUID(client.account_id))).one()
+        row = session.scalars(
+            select(PracticeTotals).where(PracticeTotals.account_id == uuid.UUID(client.account_id))
+        ).one()
         assert row.settled_through
         assert today() - row.settled_through < timedelta(days=40)
         assert session.get(Day, (row.account_id, today()))

@@ -4,6 +4,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,8 +17,9 @@ from babel.messages.mofile import write_mo
 from flask import Flask
 from sqlalchemy import text
 
+from erp.services import provide, services_of
 from erp.storage.db import Sessions
-from erp.web.practice import views as practice
+from erp.web.practice import pages as practice
 from tests.make.pages import HTMX, NOON, a_ladder, a_pause, a_plan, an_exposure, batch, event, today
 from tests.web.conftest import PASSWORD, Phone
 
@@ -255,7 +257,7 @@ def test_what_is_said_in_json_is_marked_for_translation(client: Phone, nobody: P
 
 
 def test_dates_and_numbers_follow_the_language_of_the_phone(client: Phone, app: Flask):
-    app.extensions["rung.languages"] = frozenset({"de"})
+    provide(app, replace(services_of(app), languages=frozenset({"de"})))
     html = client.get("/calendar/days/2026-11-22", headers={"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}).text
     assert 'lang="de-AT"' in html
     assert "22. November" in html

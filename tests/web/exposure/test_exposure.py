@@ -7,13 +7,12 @@ from html import unescape
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from erp.domain.support import relation as relations
 from erp.storage.db import Sessions
-from erp.storage.exposure import Event, Exposure
+from erp.storage.exposure import EventRow, Exposure
 from erp.storage.notification import Notification
 from erp.storage.support import Support
 from tests.make.pages import (
@@ -206,10 +205,8 @@ def test_the_page_says_whether_somebody_may_cheer(client: Phone, other: Phone, s
 
 
 def test_a_phone_that_is_put_away_gets_its_next_signal_at_its_time(
-    app: Flask, client: Phone, sessions: Sessions, ladder: Ladder, database: Session
+    client: Phone, sessions: Sessions, ladder: Ladder, database: Session, woken: list[datetime | None]
 ):
-    woken: list[datetime | None] = []
-    app.extensions["rung.wake"] = lambda at=None: woken.append(at)
     running = an_exposure(sessions, client, ladder.steps[0], seconds=None, check_in_minutes=5)
     answer = client.post(f"/exposures/{running}/away", data={"away": "1"})
     assert (answer.status_code, answer.data) == (204, b"")
@@ -224,10 +221,14 @@ def test_a_phone_that_is_put_away_gets_its_next_signal_at_its_time(
 
 
 def test_only_a_running_exposure_of_ones_own_can_be_put_away(
-    app: Flask, client: Phone, other: Phone, nobody: Phone, sessions: Sessions, ladder: Ladder, database: Session
+    client: Phone,
+    other: Phone,
+    nobody: Phone,
+    sessions: Sessions,
+    ladder: Ladder,
+    database: Session,
+    woken: list[datetime | None],
 ):
-    woken: list[datetime | None] = []
-    app.extensions["rung.wake"] = lambda at=None: woken.append(at)
     running = an_exposure(sessions, client, ladder.steps[0], seconds=None)
     done = an_exposure(sessions, client, ladder.steps[1], noted={})
     assert other.post(f"/exposures/{running}/away", data={"away": "1"}).status_code == 404
@@ -342,7 +343,7 @@ def test_a_plain_check_in_that_cannot_be_comes_back_to_the_running_page(
     assert answer.status_code == 422
     assert phase_in(answer.text) == "running"
     assert page_error(answer)
-    assert database.scalar(select(func.count()).select_from(Event)) == 1
+    assert database.scalar(select(func.count()).select_from(EventRow)) == 1
 
 
 def test_a_plain_form_about_nothing_of_mine_is_not_found(

@@ -4,13 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from erp.domain.recording import KNOWN
 from erp.storage.db import Sessions
-from erp.storage.exposure import Event, Exposure
+from erp.storage.exposure import EventRow, Exposure
 from tests.make.pages import NOON, Ladder, a_coach, a_ladder, a_plan, an_exposure, batch, event, today
 from tests.web.conftest import Phone
 
@@ -30,7 +29,7 @@ def ladder(sessions: Sessions, client: Phone) -> Ladder:
 
 def count(database: Session) -> int:
     database.rollback()
-    return database.scalar(select(func.count()).select_from(Event)) or 0
+    return database.scalar(select(func.count()).select_from(EventRow)) or 0
 
 
 def send(phone: Phone, body: Any, status: int = 200) -> Any:
@@ -63,10 +62,8 @@ def test_a_batch_is_taken_whole_and_the_day_filled(client: Phone, sessions: Sess
 
 @pytest.mark.parametrize("plain", [False, True])
 def test_the_worker_is_woken_when_somebody_should_hear_of_it_and_only_then(
-    app: Flask, client: Phone, other: Phone, sessions: Sessions, ladder: Ladder, plain: bool
+    client: Phone, other: Phone, sessions: Sessions, ladder: Ladder, woken: list[datetime | None], plain: bool
 ):
-    woken: list[datetime | None] = []
-    app.extensions["rung.wake"] = lambda at=None: woken.append(at)
 
     def tell(kind: str, exposure: uuid.UUID, **data: Any) -> None:
         told = event(kind, exposure, datetime.now(UTC), **data)
@@ -208,7 +205,7 @@ def test_a_skew_that_means_nothing_does_not_lose_the_practice(
     sent = a_run(ladder)
     answer = send(client, batch(client, *sent) | {"skew": skew})
     assert answer["accepted"] == [each["id"] for each in sent]
-    assert set(database.scalars(select(Event.shift_ms))) == {0}
+    assert set(database.scalars(select(EventRow.shift_ms))) == {0}
 
 
 @pytest.mark.parametrize(

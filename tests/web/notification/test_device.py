@@ -15,10 +15,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from erp.domain.notification import device as devices
+from erp.services import services_of
 from erp.storage.account import Account
 from erp.storage.db import Sessions
 from erp.storage.notification import Device, Notification
-from erp.web.notification.views import name_of
+from erp.web.notification.devices import name_of
+from tests.make.clock import Clock
 from tests.make.pages import HTMX, NOON, error_beside, is_page
 from tests.web.conftest import PASSWORD, Phone
 
@@ -29,14 +31,6 @@ ANDROID = "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
 def client(person: Callable[..., Phone]) -> Phone:
     """A person who lives where it is about noon."""
     return person("robin", NOON)
-
-
-@pytest.fixture
-def woken(app: Flask) -> list[datetime | None]:
-    """The moments for which the worker was woken; None is now."""
-    calls: list[datetime | None] = []
-    app.extensions["rung.wake"] = lambda at=None: calls.append(at)
-    return calls
 
 
 def text(raw: bytes) -> str:
@@ -89,7 +83,7 @@ def test_the_page_explains_and_asks_for_nothing_by_itself(client: Phone):
 
 
 def test_every_page_of_somebody_says_which_key_the_server_has(app: Flask, client: Phone, nobody: Phone):
-    key = app.extensions["rung.settings"].vapid.application_server_key
+    key = services_of(app).settings.vapid.application_server_key
     assert f'data-push="{key}"' in client.get("/today").text
     assert "data-push" not in nobody.get("/").text
 
@@ -173,7 +167,7 @@ def test_what_is_no_subscription_is_a_bad_request(client: Phone, body: object):
 
 
 def test_a_person_with_too_many_devices_is_told_so(client: Phone):
-    for number in range(devices.MOST):
+    for number in range(devices.MAX_DEVICES):
         registered(client, f"https://fcm.googleapis.com/wp/{number}")
     answer = client.post("/devices", json={"subscription": a_subscription("https://fcm.googleapis.com/wp/more")})
     assert answer.status_code == 409
@@ -233,7 +227,7 @@ def test_a_device_that_stopped_and_subscribes_again_is_well(client: Phone, sessi
 
 
 def test_a_test_is_added_before_the_worker_is_woken_and_the_fragment_asks_for_itself(
-    client: Phone, sessions: Sessions, database: Session, woken: list[datetime | None]
+    client: Phone, sessions: Sessions, database: Session, woken: list[datetime | None], clock: Clock
 ):
     first = registered(client)
     answer = client.post(f"/devices/{first}/test", headers=HTMX)
@@ -251,7 +245,8 @@ def test_a_test_is_added_before_the_worker_is_woken_and_the_fragment_asks_for_it
     assert "Sent just now." in done.text
     assert "hx-trigger" not in done.text
     change(sessions, first, worked_at=None)
-    late = client.get(f"/devices/{first}?tested={int(found[2]) - 25_000}", headers=HTMX)
+    clock.go_on(timedelta(seconds=25))
+    late = client.get(found[1], headers=HTMX)
     assert "Nothing came yet." in late.text
     assert "hx-trigger" not in late.text
     for nonsense in ("soon", "-1", "9" * 30):

@@ -10,6 +10,8 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from erp.commands import jobs_of
+from erp.services import services_of
 from erp.storage.db import Sessions
 from tests.web.conftest import Phone
 
@@ -19,7 +21,7 @@ STATIC = Path(__file__).parents[3] / "static"
 
 @pytest.mark.parametrize("path", PUBLIC)
 def test_the_shell_is_open_to_everybody(app: Flask, nobody: Phone, path: str):
-    app.extensions["rung.jobs"].sweep_now()
+    jobs_of(app).sweep_now()
     assert nobody.get(path).status_code == 200
 
 
@@ -69,19 +71,19 @@ def test_the_service_worker_is_asked_for_anew_each_time_and_names_its_version(ap
     answer = nobody.get("/sw.js")
     assert answer.mimetype == "text/javascript"
     assert answer.headers["Cache-Control"] == "no-cache"
-    assert app.extensions["rung.version"] in answer.text
+    assert services_of(app).version in answer.text
 
 
 def test_the_worker_keeps_what_practising_needs_and_leaves_notifications_to_those_who_want_them(
     app: Flask, nobody: Phone
 ):
     names = nobody.get("/sw.js").text
-    bundle = nobody.get(f"/static/{app.extensions['rung.version']}/bundle.json", buffered=True)
+    bundle = nobody.get(f"/static/{services_of(app).version}/bundle.json", buffered=True)
     kept = json.loads(bundle.data)
     for name in (
         "exposure/practice", "support/cheers", "exposure/offline", "practice/waiting", "practice/month",
     ):  # fmt: skip
-        alone = nobody.get(f"/static/{app.extensions['rung.version']}/js/{name}.js", buffered=True)
+        alone = nobody.get(f"/static/{services_of(app).version}/js/{name}.js", buffered=True)
         assert kept[f"js/{name}.js"] == alone.data.decode()
     assert "/js/outbox/outbox.js" in names
     assert "/bundle.json" in names
@@ -91,7 +93,7 @@ def test_the_worker_keeps_what_practising_needs_and_leaves_notifications_to_thos
 
 
 def test_every_file_that_a_kept_file_imports_is_kept_as_well(app: Flask, nobody: Phone):
-    static = f"/static/{app.extensions['rung.version']}/"
+    static = f"/static/{services_of(app).version}/"
     kept = json.loads(nobody.get(static + "bundle.json", buffered=True).data)
     for path in re.findall(r'"(/static/[^"]+)"', nobody.get("/sw.js").text):
         kept[path.removeprefix(static)] = nobody.get(path, buffered=True).get_data(as_text=True)
@@ -107,20 +109,20 @@ def test_every_file_that_a_kept_file_imports_is_kept_as_well(app: Flask, nobody:
 
 
 def test_a_static_file_is_kept_for_ever_under_a_name_that_changes_with_it(app: Flask, nobody: Phone):
-    address = f"/static/{app.extensions['rung.version']}/css/shell/app.css"
+    address = f"/static/{services_of(app).version}/css/shell/app.css"
     answer = nobody.get(address, buffered=True)
     assert re.fullmatch(r"max-age=\d{8,}, public, immutable", answer.headers["Cache-Control"])
     assert answer.data.decode() == rcssmin.cssmin((STATIC / "css" / "shell" / "app.css").read_text("utf-8"))
     assert nobody.get("/static/000000000000/css/shell/app.css").status_code == 404
     htmx = "vendor/htmx@4.0.1/htmx.min.js"
-    vendored = nobody.get(f"/static/{app.extensions['rung.version']}/{htmx}", buffered=True)
+    vendored = nobody.get(f"/static/{services_of(app).version}/{htmx}", buffered=True)
     assert vendored.data == (STATIC / htmx).read_bytes()
-    assert nobody.get(f"/static/{app.extensions['rung.version']}/../../app.py").status_code == 404
+    assert nobody.get(f"/static/{services_of(app).version}/../../app.py").status_code == 404
 
 
 @pytest.mark.parametrize("encoding", ["br", "gzip"])
 def test_pages_and_static_files_come_compressed(app: Flask, nobody: Phone, encoding: str):
-    for path in ("/about", f"/static/{app.extensions['rung.version']}/css/shell/app.css"):
+    for path in ("/about", f"/static/{services_of(app).version}/css/shell/app.css"):
         answer = nobody.get(path, headers={"Accept-Encoding": encoding}, buffered=True)
         assert answer.headers["Content-Encoding"] == encoding
         assert "Accept-Encoding" in answer.headers["Vary"]
@@ -129,12 +131,12 @@ def test_pages_and_static_files_come_compressed(app: Flask, nobody: Phone, encod
 def test_ready_means_that_a_worker_was_seen_a_moment_ago(app: Flask, nobody: Phone):
     answer = nobody.get("/readyz")
     assert (answer.status_code, answer.text) == (503, "worker\n")
-    app.extensions["rung.jobs"].sweep_now()
+    jobs_of(app).sweep_now()
     assert nobody.get("/readyz").status_code == 200
 
 
 def test_ready_means_that_the_database_has_the_tables_of_this_code(app: Flask, nobody: Phone, sessions: Sessions):
-    app.extensions["rung.jobs"].sweep_now()
+    jobs_of(app).sweep_now()
     assert nobody.get("/readyz").status_code == 200
     with sessions.writing() as session:
         known = session.scalar(text("SELECT version_num FROM alembic_version"))
@@ -190,7 +192,7 @@ def test_a_database_that_does_not_answer_is_a_page_of_ours_and_is_asked_once(
         asked.append(1)
         raise OperationalError("SELECT", {}, Exception("database is locked"))
 
-    monkeypatch.setattr("erp.web.edge.person_of", fails)
+    monkeypatch.setattr("erp.web.edge.signin.person_of", fails)
     for path in ("/today", "/about"):
         asked.clear()
         answer = client.get(path)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -35,14 +34,6 @@ def support(sessions: Sessions, client: Phone, coach: Phone) -> uuid.UUID:
 @pytest.fixture
 def path(support: uuid.UUID) -> str:
     return f"/people/{support}/cheers"
-
-
-@pytest.fixture
-def woken(app: Flask) -> list[datetime | None]:
-    """The times at which the worker was asked to look."""
-    woken: list[datetime | None] = []
-    app.extensions["rung.wake"] = lambda at=None: woken.append(at)
-    return woken
 
 
 def sent(database: Session) -> list[str]:

@@ -8,10 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from erp.domain.support import invitation as invitations
-from erp.domain.support.sharing import Glimpse
+from erp.domain.support.sharing import SharedExposure
 from erp.storage.db import Sessions
 from erp.storage.support import Support
-from erp.web.support.views import _going_on
+from erp.web.support.pages import going_on
 from tests.make.pages import HTMX, NOON, a_cheer, a_coach, a_ladder, an_exposure, an_invitation, is_page
 from tests.web.conftest import Phone
 
@@ -114,9 +114,9 @@ def test_a_running_practice_is_told_in_minutes(
     client: Phone, paused: bool, seconds: int, planned: int, said: str, app: object
 ):
     begun = datetime.now(UTC)
-    glimpse = Glimpse(uuid.uuid4(), True, paused, begun, begun.date(), seconds, planned, None, None, None)
+    shared = SharedExposure(uuid.uuid4(), True, paused, begun, begun.date(), seconds, planned, None, None, None)
     with app.test_request_context():  # type: ignore[attr-defined]
-        assert _going_on(glimpse) == said
+        assert going_on(shared) == said
 
 
 def test_practice_days_ago_is_told_by_the_day(client: Phone, coach: Phone, sessions: Sessions):
@@ -182,7 +182,7 @@ def test_a_withdrawn_invitation_leads_nowhere(client: Phone, other: Phone, sessi
 
 
 def test_when_the_day_s_invitations_are_used_up_it_says_so(client: Phone, database: Session):
-    for _ in range(invitations.INVITATIONS_A_DAY):
+    for _ in range(invitations.MAX_INVITATIONS_A_DAY):
         assert client.post("/people/invitations").status_code == 303
         page = client.get("/people/invite").text
         (withdraw,) = re.findall(r'action="(/people/invitations/[^"]+/withdraw)"', page)
@@ -194,7 +194,7 @@ def test_when_the_day_s_invitations_are_used_up_it_says_so(client: Phone, databa
 
 
 def test_more_than_ten_open_invitations_are_refused_kindly(client: Phone, sessions: Sessions):
-    for _ in range(invitations.OPEN_INVITATIONS):
+    for _ in range(invitations.MAX_OPEN_INVITATIONS):
         an_invitation(sessions, client)
     answer = client.post("/people/invitations")
     assert answer.status_code == 409
@@ -329,7 +329,7 @@ def test_a_client_chooses_what_one_supporter_sees_and_hears(
     assert (answer.status_code, answer.location) == (303, f"{path}?saved=1")
     kept = relation(database, support)
     assert (kept.shares_titles, kept.shares_suds, kept.shares_notes) == (False, True, False)
-    assert (kept.contact, kept.told) == ("finished", ["goal"])
+    assert (kept.contact, kept.allowed_kinds) == ("finished", ["goal"])
     html = client.get(answer.location).text
     assert "Saved." in html
     assert re.search(r'name="suds" value="1" checked', html)
@@ -389,14 +389,14 @@ def test_the_coach_chooses_which_pings_come(client: Phone, coach: Phone, session
     path = f"/people/{support}/pings"
     answer = coach.post(path, data={"wanted": ["goal", "nonsense"]})
     assert (answer.status_code, answer.location) == (303, f"/people/{support}?saved=1")
-    assert relation(database, support).wanted == ["goal"]
+    assert relation(database, support).asked_kinds == ["goal"]
     html = coach.get(answer.location).text
     assert "<details open>" in html
     assert re.search(r'value="goal" checked', html)
     answer = coach.post(path, headers=HTMX)
     assert not is_page(answer)
     assert "Saved." in answer.text
-    assert relation(database, support).wanted == []
+    assert relation(database, support).asked_kinds == []
 
 
 # The coach's page of a client, and the card that stays fresh.

@@ -1,0 +1,60 @@
+"""Recovery codes: shown until they are saved, counted, and made anew."""
+
+from __future__ import annotations
+
+from flask import Response, abort, request, session, url_for
+from flask.typing import ResponseReturnValue
+
+from erp.domain.account import password as passwords
+from erp.domain.account import recovery
+from erp.domain.errors import Invalid
+from erp.web.account import blueprint
+from erp.web.account.pages import my_account, show_codes, shown_codes
+from erp.web.edge.forms import form_page
+from erp.web.edge.guard import limited_by_network
+from erp.web.edge.request import db, me, see_other
+from erp.web.edge.signin import safe_next
+
+
+@blueprint.get("/account/codes")
+def codes() -> ResponseReturnValue:
+    """Show new recovery codes until they are saved, else how many are left."""
+    return _codes_page()
+
+
+def _codes_page(error: Invalid | None = None) -> ResponseReturnValue:
+    page, left = "account/codes.html", recovery.codes_left(db(), me().id)
+    return form_page(page, page, error, sent=None, codes=shown_codes(), left=left)
+
+
+@blueprint.post("/account/codes")
+@limited_by_network
+def codes_new() -> ResponseReturnValue:
+    """Make a new set of recovery codes; the old ones stop working."""
+    account = my_account()
+    try:
+        passwords.check_current(account, request.form)
+    except Invalid as error:
+        return _codes_page(error)
+    show_codes(recovery.new_codes(db(), account))
+    db().commit()
+    return see_other(url_for("account.codes"))
+
+
+@blueprint.post("/account/codes/download")
+def codes_download() -> ResponseReturnValue:
+    """Hand the codes that are shown as a text file."""
+    shown = shown_codes()
+    if not shown:
+        abort(404)
+    text = "Rung\n\n" + "\n".join(shown) + "\n"
+    return Response(
+        text, mimetype="text/plain", headers={"Content-Disposition": 'attachment; filename="rung-recovery-codes.txt"'}
+    )
+
+
+@blueprint.post("/account/codes/saved")
+def codes_saved() -> ResponseReturnValue:
+    """Stop showing the codes."""
+    session.pop("codes", None)
+    return see_other(safe_next(request.form.get("next")))

@@ -1,0 +1,117 @@
+"""Signing up, in and out, and coming back with a recovery code."""
+
+from __future__ import annotations
+
+from flask import request, url_for
+from flask.typing import ResponseReturnValue
+
+from erp.domain.account import recovery, signing
+from erp.domain.errors import Conflict, Invalid, Problem
+from erp.services import services
+from erp.storage.account import Account
+from erp.web.account import blueprint
+from erp.web.account.pages import show_codes, sign_out_here, zones
+from erp.web.edge.forms import form_page
+from erp.web.edge.guard import limited, limited_by_network
+from erp.web.edge.request import db, now, see_other
+from erp.web.edge.signin import enter, public, safe_next
+
+
+def _known(email: str, password: str) -> Account | None:
+    # Checking a password takes its time on purpose; a reading session holds nobody up meanwhile.
+    with services().sessions.reading() as reading:
+        return signing.sign_in(reading, email, password)
+
+
+@blueprint.get("/sign-up")
+@public
+def sign_up() -> ResponseReturnValue:
+    """Show the form for a new account."""
+    return _sign_up_page()
+
+
+@blueprint.post("/sign-up")
+@public
+@limited
+@limited_by_network
+def make_account() -> ResponseReturnValue:
+    """Make an account, sign in on this phone, and go to its recovery codes."""
+    try:
+        account, codes = signing.sign_up(db(), request.form, now())
+    except Invalid as error:
+        return _sign_up_page(error)
+    except Conflict:
+        # Whoever knows the password may come in; to everybody else the address stays unsaid.
+        db().rollback()
+        known = _known(request.form.get("email", ""), request.form.get("password", ""))
+        if known is None:
+            return _sign_up_page(Invalid({"": Problem("no_account")}))
+        enter(known)
+        return see_other(safe_next(request.form.get("next")))
+    db().commit()
+    enter(account)
+    show_codes(codes)
+    return see_other(url_for("account.codes", next=request.form.get("next") or None))
+
+
+def _sign_up_page(error: Invalid | None = None) -> ResponseReturnValue:
+    form = {"next": request.args.get("next", "")}
+    return form_page("account/sign_up.html", "account/_sign_up_form.html", error, form=form, zones=zones())
+
+
+@blueprint.get("/sign-in")
+@public
+def sign_in() -> ResponseReturnValue:
+    """Show the form for an address and its password."""
+    return _sign_in_page()
+
+
+@blueprint.post("/sign-in")
+@public
+@limited
+@limited_by_network
+def check_password() -> ResponseReturnValue:
+    """Sign in with an address and its password."""
+    account = _known(request.form.get("email", ""), request.form.get("password", ""))
+    if account is None:
+        return _sign_in_page(Invalid({"": Problem("no_match")}))
+    enter(account)
+    return see_other(safe_next(request.form.get("next")))
+
+
+def _sign_in_page(error: Invalid | None = None) -> ResponseReturnValue:
+    form = {"next": request.args.get("next", "")}
+    return form_page("account/sign_in.html", "account/_sign_in_form.html", error, form=form)
+
+
+@blueprint.get("/recover")
+@public
+def recover() -> ResponseReturnValue:
+    """Show the form for a recovery code."""
+    return _recover_page()
+
+
+@blueprint.post("/recover")
+@public
+@limited
+@limited_by_network
+def check_code() -> ResponseReturnValue:
+    """Set a new password with a recovery code."""
+    try:
+        account = recovery.recover(db(), request.form, now())
+    except Invalid as error:
+        return _recover_page(error)
+    db().commit()
+    enter(account)
+    return see_other(url_for("practice.today"))
+
+
+def _recover_page(error: Invalid | None = None) -> ResponseReturnValue:
+    return form_page("account/recover.html", "account/_recover_form.html", error, form={})
+
+
+@blueprint.post("/sign-out")
+@public
+def sign_out() -> ResponseReturnValue:
+    """Sign out on this phone."""
+    return sign_out_here()

@@ -1,0 +1,46 @@
+"""The one place where an error becomes an answer: a page of ours, and for a crash a line in the log."""
+
+from __future__ import annotations
+
+from flask import Flask, g, render_template
+from flask_babel import gettext as _
+from flask_limiter.errors import RateLimitExceeded
+from flask_login import AnonymousUserMixin
+from werkzeug.exceptions import HTTPException
+
+from erp.domain.errors import Conflict, NotFound
+from erp.web.edge.log import log_crash
+
+
+def install(app: Flask) -> None:
+    """Translate what the rules and the framework raise."""
+    app.register_error_handler(NotFound, lambda error: error_page(404))
+    app.register_error_handler(Conflict, lambda error: error_page(409))
+    app.register_error_handler(RateLimitExceeded, lambda error: error_page(429))
+    app.register_error_handler(HTTPException, lambda error: error_page(error.code or 500))
+    app.register_error_handler(Exception, _crashed)
+
+
+def error_page(code: int) -> tuple[str, int]:
+    """A page of ours for an error, in the words of somebody who wants to help."""
+    texts = {
+        400: (_("That could not be read"), _("Open the page again and try once more. Nothing was changed.")),
+        403: (_("That did not come from here"), _("Open the page again and try once more. Nothing was changed.")),
+        404: (_("This page is not here"), _("It may have moved, or it belongs to another account.")),
+        405: (_("That does not work this way"), _("Go back to Today and try from there.")),
+        409: (_("That has changed meanwhile"), _("Open the page again to see how things stand now.")),
+        413: (_("That was too much at once"), _("Please send a shorter text.")),
+        429: (_("A few too many tries"), _("Please wait a quarter of an hour and try again. Nothing is lost.")),
+    }
+    fallback = (_("Something went wrong on our side"), _("What you had saved is safe. Please try again in a moment."))
+    title, text = texts.get(code, fallback if code >= 500 else texts[404])
+    return render_template("errors/error.html", code=code, title=title, text=text), code
+
+
+def _crashed(error: Exception) -> tuple[str, int]:
+    log_crash(error)
+    if "_login_user" not in g:
+        # Flask-Login could not say who it is. The page asks no second time, and is not marked: the phone shows its own.
+        g.setdefault("_login_user", AnonymousUserMixin())
+        g.unknown = True
+    return error_page(500)

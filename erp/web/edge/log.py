@@ -1,0 +1,47 @@
+"""The log of requests: one line for each, which names the route and nobody."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import traceback
+
+from flask import Response, g, request
+
+from erp.log import logger
+
+NAME = "rung.request"
+
+log = logging.getLogger(NAME)
+
+
+def install() -> None:
+    """Set the log up."""
+    logger(NAME)
+
+
+def log_request(response: Response) -> None:
+    """Write down how long a request took, and what went out."""
+    if not log.isEnabledFor(logging.INFO):
+        return
+    line = {
+        "time": g.now.isoformat(timespec="milliseconds"),
+        "method": request.method,
+        "route": _route(),
+        "status": response.status_code,
+        "ms": round((time.perf_counter() - g.started) * 1000, 1),
+        "bytes": response.content_length,
+    }
+    log.info(json.dumps(line))
+
+
+def log_crash(error: Exception) -> None:
+    """Write down where it happened, without the message: a database's own words quote what a person wrote."""
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
+    line = {"time": g.now.isoformat(), "route": _route(), "error": type(error).__name__, "at": frames}
+    log.error(json.dumps(line))
+
+
+def _route() -> str | None:
+    return request.url_rule.rule if request.url_rule else None

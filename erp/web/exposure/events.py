@@ -1,0 +1,122 @@
+"""The one route that takes what happens in exposures: a batch from the phone's outbox, or one plain form."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from flask import abort, jsonify, request, url_for
+from flask.typing import ResponseReturnValue
+from uuid6 import uuid7
+
+from erp.domain.errors import Invalid, NotFound
+from erp.domain.exposure.event import EventKind, IncomingEvent, parse, skew_of
+from erp.domain.exposure.fold import fold
+from erp.domain.exposure.reading import FORGOTTEN_AFTER, events_of, exposure_if_known, exposure_of
+from erp.domain.fields import Fields
+from erp.domain.ladder.ladder import step_of
+from erp.domain.recording import Receipt, record
+from erp.web.edge.problems import sentences
+from erp.web.edge.request import db, me, now, see_other, wake
+from erp.web.exposure import blueprint
+from erp.web.exposure.pages import practice_page, stamp
+
+MAX_EVENTS = 200
+
+
+@blueprint.post("/events")
+def events() -> ResponseReturnValue:
+    """Take what happened in exposures."""
+    return _take_batch() if request.is_json else _take_form()
+
+
+def _take_batch() -> ResponseReturnValue:
+    batch = _batch()
+    if batch.get("account") != str(me().id):
+        return jsonify(account=me().id), 409
+    good, refused = _parsed(batch["events"])
+    # A phone that does not say what its clock shows is taken to be right.
+    sent_at = Fields(batch).moment("sent_at") or now()
+    receipt = record(db(), me().id, good, sent_at, now(), skew_of(batch.get("skew")))
+    _commit(receipt)
+    refused += [_refusal(str(event_id), error) for event_id, error in receipt.refused.items()]
+    return jsonify(
+        account=me().id,
+        accepted=receipt.accepted,
+        refused=refused,
+        also_running=receipt.also_running,
+        now=stamp(now()),
+    )
+
+
+def _batch() -> dict[str, Any]:
+    """What the phone's outbox sent: {account, events, sent_at, skew}; 400 where it is no batch."""
+    batch = request.get_json(silent=True)
+    if not isinstance(batch, dict) or not isinstance(batch.get("events"), list) or len(batch["events"]) > MAX_EVENTS:
+        abort(400)
+    return batch
+
+
+def _parsed(raws: list[Any]) -> tuple[list[IncomingEvent], list[dict[str, str]]]:
+    """The events that can be read, and what to say about the others."""
+    good: list[IncomingEvent] = []
+    refused: list[dict[str, str]] = []
+    for raw in raws:
+        given = raw if isinstance(raw, dict) else {}
+        try:
+            good.append(parse(given))
+        except Invalid as error:
+            refused.append(_refusal(str(given.get("id")) if isinstance(raw, dict) else "", error))
+    return good, refused
+
+
+def _commit(receipt: Receipt) -> None:
+    db().commit()
+    if receipt.has_news:
+        wake()
+
+
+def _refusal(event_id: str, error: Invalid) -> dict[str, str]:
+    return {"id": event_id, "message": " ".join(sentences(error).values())}
+
+
+def _take_form() -> ResponseReturnValue:
+    """One event as an ordinary form; the server makes the ids and the time where there is no JavaScript."""
+    made = {"id": str(uuid7()), "exposure": str(uuid7()), "at": stamp(now())}
+    raw = made | {name: value for name, value in request.form.items() if value or name not in made}
+    try:
+        event = parse(raw)
+        if event.kind == EventKind.finished:
+            event = replace(event, at=_honest_end(event))
+        receipt = record(db(), me().id, [event], now(), now())
+        for error in receipt.refused.values():
+            raise error
+        # Without its start an exposure has no page; only a phone with an outbox may send things out of order.
+        if exposure_of(db(), me().id, event.exposure_id).step_id is None:
+            raise NotFound
+    except Invalid as error:
+        return _form_again(raw, sentences(error))
+    _commit(receipt)
+    return see_other(url_for("exposure.exposure", exposure_id=event.exposure_id))
+
+
+def _honest_end(event: IncomingEvent) -> datetime:
+    """When a form's finish happened: one that comes long after the planned end was forgotten, not practised."""
+    state = fold(events_of(db(), me().id, event.exposure_id))
+    if state.due_at is None or state.last_at is None or event.at - state.due_at < FORGOTTEN_AFTER:
+        return event.at
+    return max(state.due_at, state.last_at)
+
+
+def _form_again(raw: dict[str, str], errors: dict[str, str]) -> ResponseReturnValue:
+    """The page that the form came from, with what was wrong."""
+    try:
+        found = exposure_if_known(db(), me().id, uuid.UUID(raw["exposure"]))
+        step_id = found.step_id if found else uuid.UUID(raw.get("step", ""))
+    except ValueError:
+        raise NotFound from None
+    if step_id is None:
+        raise NotFound
+    return practice_page(step_of(db(), me().id, step_id), found, errors=errors), 422

@@ -1,0 +1,140 @@
+"""Steps: one by itself, adding, changing, mastering and splitting it, and something smaller than it."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from erp.domain.errors import Invalid
+from erp.domain.exposure.reading import latest_of_step
+from erp.domain.ladder import ladder as ladders
+from erp.storage.ladder import Fear, Step
+from erp.web.edge.forms import form_page
+from erp.web.edge.request import db, me, now, see_other
+from erp.web.ladder import blueprint
+from erp.web.ladder.pages import my_fear, my_step
+
+MICRO_STEPS = 4
+EXPOSURES_SHOWN = 10
+DETAILS = ("title", "details", "suds", "response", "planned_minutes", "check_in_minutes", "stopping_rule")
+
+
+@blueprint.get("/steps/<uuid:step_id>")
+def step(step_id: uuid.UUID) -> str:
+    """Show one step with its latest exposures."""
+    found = my_step(step_id)
+    fear = my_fear(found.fear_id)
+    return render_template(
+        "ladder/step.html",
+        step=ladders.view_of(found),
+        fear=fear,
+        exposures=latest_of_step(db(), found, EXPOSURES_SHOWN),
+        has_easier=found.suds > 0,
+    )
+
+
+@blueprint.get("/ladder/<uuid:fear_id>/new")
+def new_step(fear_id: uuid.UUID) -> ResponseReturnValue:
+    """Show the form for one more step."""
+    return _new_step_page(my_fear(fear_id))
+
+
+@blueprint.post("/ladder/<uuid:fear_id>/new")
+def add_step(fear_id: uuid.UUID) -> ResponseReturnValue:
+    """Add one step to a ladder."""
+    fear = my_fear(fear_id)
+    try:
+        ladders.save_step(db(), fear, request.form, now())
+    except Invalid as error:
+        return _new_step_page(fear, error)
+    db().commit()
+    return see_other(url_for("ladder.ladder", fear_id=fear.id))
+
+
+def _new_step_page(fear: Fear, error: Invalid | None = None) -> ResponseReturnValue:
+    form = {
+        "suds": ladders.FIRST_SUDS,
+        "planned_minutes": ladders.PLANNED_MINUTES,
+        "check_in_minutes": me().check_in_minutes,
+        "stopping_rule": "time",
+    }
+    return form_page("ladder/new_step.html", "ladder/_step_form.html", error, form=form, fear=fear, step=None)
+
+
+@blueprint.get("/steps/<uuid:step_id>/edit")
+def edit_step(step_id: uuid.UUID) -> ResponseReturnValue:
+    """Show what a step says, to change it."""
+    found = my_step(step_id)
+    return _edit_step_page(my_fear(found.fear_id), found)
+
+
+@blueprint.post("/steps/<uuid:step_id>/edit")
+def save_step(step_id: uuid.UUID) -> ResponseReturnValue:
+    """Change what a step says."""
+    found = my_step(step_id)
+    fear = my_fear(found.fear_id)
+    try:
+        ladders.save_step(db(), fear, request.form, now(), found)
+    except Invalid as error:
+        return _edit_step_page(fear, found, error)
+    db().commit()
+    return see_other(url_for("ladder.step", step_id=found.id))
+
+
+def _edit_step_page(fear: Fear, found: Step, error: Invalid | None = None) -> ResponseReturnValue:
+    form = {name: getattr(found, name) for name in DETAILS}
+    view = ladders.view_of(found)
+    return form_page("ladder/edit_step.html", "ladder/_step_form.html", error, form=form, fear=fear, step=view)
+
+
+@blueprint.post("/steps/<uuid:step_id>/mastered")
+def master_step(step_id: uuid.UUID) -> ResponseReturnValue:
+    """Mark a step as mastered, or take that back."""
+    found = my_step(step_id)
+    ladders.set_mastered(found, request.form.get("mastered") == "1", now())
+    db().commit()
+    return see_other(url_for("ladder.ladder", fear_id=found.fear_id))
+
+
+@blueprint.post("/steps/<uuid:step_id>/archived")
+def archive_step(step_id: uuid.UUID) -> ResponseReturnValue:
+    """Put a step away with its history, or bring it back."""
+    found = my_step(step_id)
+    ladders.set_archived(found, request.form.get("archived") == "1", now())
+    db().commit()
+    return see_other(url_for("ladder.ladder", fear_id=found.fear_id))
+
+
+@blueprint.get("/steps/<uuid:step_id>/split")
+def split_step(step_id: uuid.UUID) -> ResponseReturnValue:
+    """Show a few lines for micro-steps."""
+    return _split_page(my_step(step_id), [])
+
+
+@blueprint.post("/steps/<uuid:step_id>/split")
+def add_micro_steps(step_id: uuid.UUID) -> ResponseReturnValue:
+    """Make micro-steps out of a step."""
+    found = my_step(step_id)
+    rows = list(zip(request.form.getlist("title"), request.form.getlist("suds"), strict=False))
+    try:
+        ladders.split_step(db(), found, rows, now())
+    except Invalid as error:
+        return _split_page(found, rows, error)
+    db().commit()
+    return see_other(url_for("ladder.ladder", fear_id=found.fear_id))
+
+
+def _split_page(found: Step, rows: list[tuple[str, str]], error: Invalid | None = None) -> ResponseReturnValue:
+    for number in range(len(rows), MICRO_STEPS):
+        rows = [*rows, ("", str(max(0, found.suds * (MICRO_STEPS - number) // (MICRO_STEPS + 1))))]
+    view = ladders.view_of(found)
+    return form_page("ladder/split.html", "ladder/_split_form.html", error, form={}, step=view, rows=rows)
+
+
+@blueprint.get("/steps/<uuid:step_id>/smaller")
+def smaller(step_id: uuid.UUID) -> str:
+    """Offer something smaller to somebody who cannot start."""
+    found = my_step(step_id)
+    return render_template("ladder/smaller.html", step=ladders.view_of(found), easier=ladders.easier_step(db(), found))

@@ -1,0 +1,172 @@
+"""The devices of a person: subscribing one, testing, naming and removing it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+from flask import abort, jsonify, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from erp.domain.errors import Conflict, Invalid
+from erp.domain.notification import device as devices
+from erp.domain.notification.device import DeviceView, devices_of
+from erp.domain.notification.outbox import TEST_COOLDOWN, tell_device
+from erp.domain.notification.subscription import parse
+from erp.services import services
+from erp.storage.notification import Device
+from erp.web.edge.formats import language
+from erp.web.edge.problems import sentences
+from erp.web.edge.request import by_htmx, db, me, now, own_origin, see_other, wake
+from erp.web.notification import blueprint
+from erp.web.notification.pages import notifications_page
+
+TEST_TAKES = timedelta(seconds=20)
+ONE_SECOND = timedelta(seconds=1)
+# The first that is in a User-Agent is the one: most of them claim to be several.
+BROWSERS = {
+    "Edg": "Edge",
+    "OPR/": "Opera",
+    "SamsungBrowser": "Samsung Internet",
+    "Firefox": "Firefox",
+    "FxiOS": "Firefox",
+    "CriOS": "Chrome",
+    "Chrome": "Chrome",
+    "Safari": "Safari",
+}
+SYSTEMS = {
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Android": "Android",
+    "CrOS": "ChromeOS",
+    "Windows": "Windows",
+    "Macintosh": "Mac",
+    "Linux": "Linux",
+}
+
+
+def _my_device(device_id: uuid.UUID) -> Device:
+    return devices.device_of(db(), me().id, device_id)
+
+
+@blueprint.post("/devices")
+def register() -> ResponseReturnValue:
+    """Take the subscription of a browser, new or as it is now; 404 when its person removed it meanwhile.
+
+    `stopped`: its push service had dropped what it had before.
+    """
+    raw = request.get_json(silent=True)
+    if not isinstance(raw, dict) or not isinstance(raw.get("subscription"), dict):
+        abort(400)
+    before = _my_device(_id(raw["replaces"])) if raw.get("replaces") else None
+    stopped = before is not None and before.stopped_at is not None
+    try:
+        device = devices.register(
+            db(),
+            me().id,
+            parse(raw["subscription"], services().settings.push_hosts),
+            now(),
+            name=name_of(request.headers.get("User-Agent", "")),
+            locale=language().locale,
+            origin=own_origin(),
+            replaces=before.id if before else None,
+        )
+    except Invalid as error:
+        return jsonify(errors=sentences(error)), 422
+    except Conflict:
+        return jsonify(errors={"": _("You have many devices already. Remove one that you no longer use.")}), 409
+    db().commit()
+    # A new password signs out every other device, and this is how it knows which one is here.
+    session["device"] = str(device.id)
+    return jsonify(id=device.id, name=device.name, stopped=stopped)
+
+
+def _id(given: object) -> uuid.UUID:
+    try:
+        return uuid.UUID(str(given))
+    except ValueError:
+        abort(400)
+
+
+def name_of(agent: str) -> str:
+    """A name for a browser by what it says of itself, like "Firefox on Android"; its person may give a better one."""
+    browser = next((name for mark, name in BROWSERS.items() if mark in agent), None)
+    system = next((name for mark, name in SYSTEMS.items() if mark in agent), None)
+    if browser and system:
+        return _("%(browser)s on %(system)s", browser=browser, system=system)
+    return browser or system or _("A browser")
+
+
+@blueprint.get("/devices/<uuid:device_id>")
+def device(device_id: uuid.UUID) -> ResponseReturnValue:
+    """Show one device; `tested`, in milliseconds since 1970, is when a test was sent to it."""
+    return _fragment(_my_device(device_id), request.args.get("tested", type=int))
+
+
+def _fragment(found: Device, tested: int | None = None) -> ResponseReturnValue:
+    """The device alone for htmx; else the page that it stands on."""
+    if not by_htmx():
+        return see_other(url_for("notification.notifications"))
+    shown = _view(found)
+    test = _test_of(shown, tested)
+    return render_template("notification/_device.html", device=shown, tested=tested, test=test, rename=None)
+
+
+def _view(found: Device) -> DeviceView:
+    return next(each for each in devices_of(db(), me().id) if each.id == found.id)
+
+
+def _test_of(shown: DeviceView, tested: int | None) -> tuple[str, int] | None:
+    """How a test stands, sent, waiting or nothing, and for how many seconds; None where there was none."""
+    if tested is None:
+        return None
+    if shown.worked_at and _milliseconds(shown.worked_at) >= tested:
+        return "sent", (now() - shown.worked_at) // ONE_SECOND
+    since = (_milliseconds(now()) - tested) // 1000
+    return "waiting" if 0 <= since < TEST_TAKES.total_seconds() else "nothing", since
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+@blueprint.post("/devices/<uuid:device_id>/test")
+def test(device_id: uuid.UUID) -> ResponseReturnValue:
+    """Send one device a test."""
+    found = _my_device(device_id)
+    added = tell_device(db(), found, now())
+    db().commit()
+    wake()
+    # A second tap waits for what the first one sent.
+    return _fragment(found, _milliseconds(now() if added else now() - TEST_COOLDOWN))
+
+
+@blueprint.post("/devices/<uuid:device_id>/name")
+def name(device_id: uuid.UUID) -> ResponseReturnValue:
+    """Give a device another name."""
+    found = _my_device(device_id)
+    try:
+        devices.rename(found, request.form)
+    except Invalid as error:
+        return _name_again(found, error)
+    db().commit()
+    return _fragment(found)
+
+
+def _name_again(found: Device, error: Invalid) -> ResponseReturnValue:
+    rename = {"id": str(found.id), "name": request.form.get("name", ""), "error": sentences(error)["name"]}
+    if not by_htmx():
+        return notifications_page(rename=rename)[0], 422
+    shown = _view(found)
+    return render_template("notification/_device.html", device=shown, tested=None, test=None, rename=rename), 422
+
+
+@blueprint.post("/devices/<uuid:device_id>/remove")
+def remove(device_id: uuid.UUID) -> ResponseReturnValue:
+    """Notify a device no more, and forget it."""
+    db().delete(_my_device(device_id))
+    db().commit()
+    if by_htmx():
+        return render_template("notification/_devices.html", devices=devices_of(db(), me().id))
+    return see_other(url_for("notification.notifications"))

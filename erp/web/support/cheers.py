@@ -1,0 +1,97 @@
+"""Cheers: sending one to a client, and answering one with a heart."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import jsonify, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from erp.domain.errors import Invalid, Problem
+from erp.domain.support import cheer as cheers
+from erp.domain.support.relation import support_for_supporter
+from erp.domain.support.sharing import client_of
+from erp.web.edge.notices import SENT, done
+from erp.web.edge.problems import sentences
+from erp.web.edge.request import by_htmx, db, me, now, see_other, wake, wants_json
+from erp.web.edge.signin import safe_next
+from erp.web.support import blueprint
+from erp.web.support.pages import client_card, client_page
+
+
+@blueprint.app_template_global()
+def phrase(key: str) -> str:
+    """One of the phrases to borrow, in the person's language."""
+    return _(cheers.PHRASES[key])
+
+
+@blueprint.app_template_global()
+def phrases() -> list[str]:
+    """The keys of the phrases to borrow."""
+    return list(cheers.PHRASES)
+
+
+@blueprint.post("/people/<uuid:support_id>/cheers")
+def send(support_id: uuid.UUID) -> ResponseReturnValue:
+    """Send a cheer: a phrase by its key, or a text. The service worker, for a tap on a notification, gets JSON."""
+    support, _name = support_for_supporter(db(), me().id, support_id)
+    try:
+        cheers.send(db(), support, _words(), now())
+    except Invalid as error:
+        db().rollback()
+        return _refused(support_id, error)
+    db().commit()
+    wake()
+    if wants_json():
+        return jsonify(sent=True)
+    if by_htmx():
+        return _fragment(support_id, sent=True)
+    return done(url_for("support.client", support_id=support_id), SENT)
+
+
+def _words() -> dict[str, str]:
+    key = request.form.get("phrase")
+    if not key:
+        return request.form.to_dict()
+    if key not in cheers.PHRASES:
+        raise Invalid({"": Problem("not_an_option")})
+    # The phrases are ours: what a translation of one looks like is no reason to hold it back.
+    return {"text": phrase(key), "anyway": "1"}
+
+
+def _refused(support_id: uuid.UUID, error: Invalid) -> ResponseReturnValue:
+    errors = sentences(error)
+    if wants_json():
+        return jsonify(sent=False, message=" ".join(errors.values())), 422
+    soothing = any(problem.code == "reassurance" for problem in error.problems.values())
+    context = {"errors": errors, "form": request.form, "soothing": soothing}
+    page = _fragment(support_id, **context) if by_htmx() else client_page(support_id, place=_place(), **context)
+    return page, 422
+
+
+def _place() -> str:
+    """Where the tapped button stands: on the client's card, among the phrases, or in the form for one's own words."""
+    place = request.form.get("place", "")
+    return place if place in ("card", "phrases") else "own"
+
+
+def _fragment(support_id: uuid.UUID, **context: object) -> str:
+    """The place that was tapped, and beside it the list of what was sent."""
+    view, place = client_of(db(), me().id, support_id, now()), _place()
+    if place == "card":
+        return client_card(view, alone=False, **context)
+    name = "support/_phrases.html" if place == "phrases" else "support/_own_form.html"
+    sent = render_template("support/_sent.html", view=view, beside=True) if context.get("sent") else ""
+    return render_template(name, view=view, place=place, **context) + sent
+
+
+@blueprint.post("/cheers/<uuid:cheer_id>/heart")
+def heart(cheer_id: uuid.UUID) -> ResponseReturnValue:
+    """Answer a cheer with a heart."""
+    cheer = cheers.cheer_of(db(), me().id, cheer_id)
+    cheers.heart(cheer, now())
+    db().commit()
+    if by_htmx():
+        return render_template("support/_cheer.html", cheer=cheers.view_of(db(), cheer))
+    return see_other(safe_next(request.form.get("next")))
