@@ -28,7 +28,7 @@ check)
     $biome check --error-on-warnings
     for project in pure pages worker; do node_modules/.bin/tsc --project "tools/types/$project.json"; done
     ;;
-test) node --test tests/js/ ;;
+test) node --test tests/js/*.test.js ;;
 *)
     say "usage: sh tools/javascript.sh install | check | test | format"
     exit 2

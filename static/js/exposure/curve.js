@@ -32,7 +32,8 @@ export function layOut(curve, span, { left, right, zero, scale }) {
   /** @type {number[]} */
   const labels = [];
   for (const index of [last, 0, ratings.indexOf(Math.max(...ratings)), ...[...curve.keys()].reverse()]) {
-    if (index in curve && labels.every((one) => Math.abs(points[one][0] - points[index][0]) >= ROOM)) labels.push(index);
+    if (index in curve && labels.every((one) => Math.abs(points[one][0] - points[index][0]) >= ROOM))
+      labels.push(index);
   }
   const end = points[last];
   return {
