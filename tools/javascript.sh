@@ -7,8 +7,8 @@ set -eu
 say() { printf '%s\n' "$1" >&2; }
 
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-    [ "${CI:-}" != true ] || { say "CI checks the scripts: install Node 20 or newer and npm."; exit 1; }
-    [ "$1" = install ] || say "Skipped: the scripts' ${1}, for want of Node 20 or newer and npm."
+    [ "${CI:-}" != true ] || { say "CI checks the scripts: install Node 18 or newer and npm."; exit 1; }
+    [ "$1" = install ] || say "Skipped: the scripts' ${1}, for want of Node 18 or newer and npm."
     exit 0
 fi
 
