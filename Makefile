@@ -47,7 +47,7 @@ check: dev-environment
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports --no-logo
-	$(BIN)/djlint --check --quiet templates
+	$(BIN)/djlint --check templates
 	$(BIN)/djlint --lint --quiet templates
 	@sh tools/javascript.sh check
 	@$(PY) tools/licences.py --check
