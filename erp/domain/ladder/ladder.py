@@ -65,6 +65,11 @@ class FearView:
     archived: bool
     steps: list[StepView] = field(default_factory=list)
 
+    @property
+    def titles(self) -> dict[uuid.UUID, str]:
+        """The steps' titles by their ids."""
+        return {step.id: step.title for step in self.steps}
+
 
 def view_of(step: Step | Row[*tuple[Any, ...]], *, is_next: bool = False) -> StepView:
     """The step for a page."""

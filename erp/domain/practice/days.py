@@ -58,6 +58,11 @@ class PlanView:
     weekdays: tuple[int, ...]
     days_per_week: int
 
+    @property
+    def days_a_week(self) -> int:
+        """How many days of a week it asks for, whichever its kind."""
+        return len(self.weekdays) if self.kind == PlanKind.weekdays else self.days_per_week
+
 
 @dataclass(frozen=True, slots=True)
 class PauseView:
@@ -82,6 +87,11 @@ class DayView:
     exposures: int = 0
     goal_seconds: int | None = None
     today: bool = False
+
+    @property
+    def practised(self) -> bool:
+        """Whether it is a practice day."""
+        return self.state in (DayState.goal, DayState.practised)
 
     @property
     def share(self) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from erp.domain.dates import ONE_DAY, local_day, week_of
+from erp.domain.dates import ONE_DAY, local_day, minutes_done, week_of
 from erp.domain.errors import NotFound
 from erp.domain.exposure.reading import begun_at, is_paused, runs
 from erp.domain.ladder.ladder import StoppingRule
@@ -47,6 +47,11 @@ class SharedExposure:
     curve: list[tuple[int, int]] | None
     words: tuple[str, ...] | None
 
+    @property
+    def shown_seconds(self) -> int:
+        """How much of the planned time is shown as done: whole minutes of it."""
+        return min(minutes_done(self.seconds) * 60, self.planned_seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class SentCheer:
@@ -72,6 +77,12 @@ class ClientView:
     days: int
     asked_kinds: tuple[str, ...]
     cheers: list[SentCheer]
+
+    @property
+    def cheer_of_now(self) -> SentCheer | None:
+        """The latest cheer that was sent since the exposure runs."""
+        latest = self.cheers[0] if self.cheers else None
+        return latest if latest and self.now and latest.sent_at >= self.now.started_at else None
 
 
 def shared_exposure(

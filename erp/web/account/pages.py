@@ -15,6 +15,7 @@ from erp.domain.account.account import zone_names
 from erp.domain.notification import device as devices
 from erp.storage.account import Account
 from erp.storage.db import box
+from erp.web.account import blueprint
 from erp.web.edge.request import db, me, see_other
 
 
@@ -37,6 +38,12 @@ def sign_out_here() -> BaseResponse:
     logout_user()
     session.clear()
     return see_other(url_for("shell.home"))
+
+
+@blueprint.app_template_global()
+def is_listed_zone(name: str) -> bool:
+    """Whether a zone is one of those to choose from, and not an old alias of one."""
+    return name in zone_names()
 
 
 def zones() -> list[tuple[str, list[tuple[str, str]]]]:

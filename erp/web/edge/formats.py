@@ -25,6 +25,8 @@ from erp.services import services
 from erp.web.edge.curve import drawn, sparkline
 
 DEFAULT_LOCALE = "en_GB"
+# Minutes from one check-in to the next that most people choose.
+USUAL_CHECK_INS = (2, 3, 5, 10, 15)
 # Browsers send far less; what is remembered by this text stays small whatever somebody sends.
 MAX_ACCEPT_LANGUAGE = 200
 
@@ -53,7 +55,7 @@ def install(app: Flask) -> frozenset[str]:
     app.context_processor(_language)
     for function in (
         minutes, hours, daylong, daymedium, monthname, monthyear, weekdaymini, weekdaylong, clock, number,
-        drawn, sparkline,
+        check_in_options, drawn, sparkline,
     ):  # fmt: skip
         app.add_template_filter(function)
     with app.app_context():
@@ -110,6 +112,13 @@ def minutes(seconds: float) -> str:
     if 0 < seconds < 60:
         return _("%(num)s sec", num=number(int(seconds)))
     return _("%(num)s min", num=number(minutes_done(seconds)))
+
+
+def check_in_options(chosen: object) -> list[tuple[str, str]]:
+    """How often to ask how strong it is, as (minutes, label) for a choice; `chosen` is offered though it be unusual."""
+    asked = int(str(chosen)) if str(chosen).isdecimal() else None
+    unusual = [] if asked is None or asked in (0, *USUAL_CHECK_INS) else [asked]
+    return [("0", _("never")), *((str(each), _("%(num)s min", num=each)) for each in (*unusual, *USUAL_CHECK_INS))]
 
 
 def hours(seconds: float) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from flask import render_template, request
 
+from erp.domain.dates import minutes_done
 from erp.domain.exposure.event import Event
 from erp.domain.exposure.fold import Phase, State, fold
 from erp.domain.exposure.reading import (
@@ -21,12 +22,17 @@ from erp.domain.exposure.reading import (
 )
 from erp.domain.ladder.ladder import StepView, StoppingRule
 from erp.domain.ladder.ladder import view_of as step_view
+from erp.domain.practice.days import PlanView
 from erp.domain.practice.record import plan_on, practice_of
 from erp.domain.support.cheer import cheers_of
 from erp.domain.support.relation import has_supporters
 from erp.storage.exposure import Exposure
 from erp.storage.ladder import Step
 from erp.web.edge.request import db, me, now, today
+
+# The lengths that every step offers beside its own.
+OFFERED_MINUTES = (5, 10, 20)
+LONGEST_MINUTES = 240
 
 # js/exposure/offline.js knows these words in braces.
 ANY_STEP = StepView(
@@ -49,6 +55,29 @@ ANY_STEP = StepView(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """The ring around the time as the server draws it, before the page's script takes it over. In seconds."""
+
+    planned: int
+    left: int
+
+    @property
+    def share_left(self) -> float:
+        """How much of the planned time is left, 0 to 1."""
+        return self.left / self.planned
+
+    @property
+    def time(self) -> str:
+        """The time that is left: 19:05."""
+        return f"{self.left // 60}:{self.left % 60:02}"
+
+    @property
+    def planned_minutes(self) -> int:
+        """The planned time in whole minutes."""
+        return minutes_done(self.planned)
+
+
 def page_without_step() -> str:
     """The practice page of no step in particular: the phone puts in one of those it knows (js/exposure/offline.js)."""
     return render_template(
@@ -56,12 +85,14 @@ def page_without_step() -> str:
         step=ANY_STEP,
         exposure=None,
         record={"zone": me().time_zone},
+        unknown=True,
         running=None,
         account=me(),
-        plan=None,
         errors={},
         form={},
         supporters=has_supporters(db(), me().id),
+        **_standing_of(ANY_STEP, None),
+        **_lengths(ANY_STEP, None, None),
     )
 
 
@@ -77,22 +108,48 @@ def practice_page(
     events = events_of(db(), me().id, shown) if shown else []
     state = fold(events)
     view = _exposure_view(found, step, state) if found else None
+    shown_step = step_view(step)
     return render_template(
         "exposure/practice.html",
-        step=step_view(step),
+        step=shown_step,
         exposure=view,
         record=_record(step, shown, events, state),
+        unknown=shown is not None and view is None,
         running=running if running and running.id != shown else None,
         account=me(),
-        plan=plan_on(db(), me().id, today()),
         errors=errors or {},
         form=request.form,
         paused=state.paused_at is not None,
         supporters=state.phase in (Phase.before, Phase.running) and has_supporters(db(), me().id),
         late=_is_late(view),
-        asked=request.args.get("minutes", type=int),
+        **_standing_of(shown_step, view),
+        **_lengths(shown_step, plan_on(db(), me().id, today()), request.args.get("minutes", type=int)),
         **_summary_of(view),
     )
+
+
+def _standing_of(step: StepView, view: ExposureView | None) -> dict[str, Any]:
+    """Where the exposure stands; one that has not begun is as its step plans it."""
+    if view is None:
+        planned = step.planned_minutes * 60
+        standing = {"phase": Phase.before, "rule": step.stopping_rule, "early": False, "last_suds": step.suds}
+        return standing | {"ring": Ring(planned, planned)}
+    return {
+        "phase": view.phase,
+        "rule": view.stopping_rule,
+        "early": view.seconds < view.planned_seconds,
+        "last_suds": step.suds if view.last_suds is None else view.last_suds,
+        "ring": Ring(view.planned_seconds, max(view.planned_seconds - view.seconds, 0)),
+    }
+
+
+def _lengths(step: StepView, plan: PlanView | None, asked: int | None) -> dict[str, Any]:
+    """The lengths in minutes to choose from before a start, and the one that is chosen: the one `asked` for first."""
+    chosen = asked if asked is not None and 1 <= asked <= LONGEST_MINUTES else step.planned_minutes
+    offered = {*OFFERED_MINUTES, step.planned_minutes, chosen}
+    if plan is not None:
+        offered.add(plan.minutes)
+    return {"chosen_minutes": chosen, "offered_minutes": [(each, str(each)) for each in sorted(offered)]}
 
 
 def _exposure_view(found: Exposure, step: Step, state: State) -> ExposureView:

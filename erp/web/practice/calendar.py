@@ -35,7 +35,15 @@ def year(year: int) -> str:
     practice = practice_of(db(), me().id, today(), first, date(year, 12, 31))
     starts = [date(year, number, 1) for number in range(1, 13)]
     months = [(start, weeks_of(practice, start, next_month(start) - ONE_DAY)) for start in starts]
-    return render_template("practice/year.html", year=year, months=months, totals=practice.totals(), today=today())
+    practised = [sum(day is not None and day.practised for week in weeks for day in week) for _start, weeks in months]
+    return render_template(
+        "practice/year.html",
+        year=year,
+        months=months,
+        practised=practised,
+        totals=practice.totals(),
+        today=today(),
+    )
 
 
 @blueprint.get("/calendar/days/<day>")

@@ -61,11 +61,18 @@ def today_page() -> str:
     )
 
 
-def _latest_cheers(day: date) -> list[tuple[bool, list[CheerView]]]:
-    """The newest cheers of the day, and of the day before (True), each newest first."""
+def _latest_cheers(day: date) -> list[tuple[str, list[CheerView]]]:
+    """The newest cheers of the day, and of the day before, under a heading each, newest first."""
     newest = latest_cheers(db(), me().id, day - ONE_DAY, MAX_CHEERS)
     of_today = [each for each in newest if local_day(each.sent_at, me().time_zone) == day]
-    return [(False, of_today), (True, [each for each in newest if each not in of_today])]
+    before = [each for each in newest if each not in of_today]
+    return [(_from_whom(some, yesterday=some is before), some) for some in (of_today, before) if some]
+
+
+def _from_whom(cheers: Sequence[CheerView], *, yesterday: bool) -> str:
+    if len({cheer.name for cheer in cheers}) == 1:
+        return _("From your coach, yesterday") if yesterday else _("From your coach")
+    return _("From your coaches, yesterday") if yesterday else _("From your coaches")
 
 
 def _headline(day: DayView) -> str:

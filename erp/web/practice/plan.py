@@ -20,6 +20,8 @@ from erp.web.practice import blueprint
 SUGGESTED_MINUTES = 20
 SUGGESTED_DAYS = 5
 SUGGESTED_WEEKDAYS = range(5)
+# Some week, for the names of its days: Monday first.
+WEEK = [date(2024, 1, number) for number in range(1, 8)]
 
 
 @blueprint.get("/plan")
@@ -64,6 +66,7 @@ def _plan_page(
         pauses=[pause for pause in facts.pauses if pause.last_day >= day],
         first=bool(request.values.get("first")),
         today=day,
+        weekdays=WEEK,
     )
 
 

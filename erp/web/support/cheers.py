@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from erp.domain.errors import Invalid, Problem
 from erp.domain.support import cheer as cheers
 from erp.domain.support.relation import support_for_supporter
-from erp.domain.support.sharing import client_of
+from erp.domain.support.sharing import ClientView, client_of
 from erp.web.edge.notices import SENT, done
 from erp.web.edge.problems import sentences
 from erp.web.edge.request import by_htmx, db, me, now, see_other, wake, wants_json
@@ -24,6 +24,14 @@ from erp.web.support.pages import client_card, client_page
 def phrase(key: str) -> str:
     """One of the phrases to borrow, in the person's language."""
     return _(cheers.PHRASES[key])
+
+
+@blueprint.app_template_global()
+def fitting_phrase(view: ClientView, asked: str | None) -> str:
+    """The phrase to offer first: the one that a notification's button asked for, else what fits the moment."""
+    if asked is not None and asked in cheers.PHRASES:
+        return asked
+    return "hard" if view.now else "courage" if view.last else "with_you"
 
 
 @blueprint.app_template_global()

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from erp.domain.dates import minutes_done, minutes_left
+from erp.domain.support.relation import SupporterView
 from erp.domain.support.sharing import ClientView, SharedExposure, client_of
 from erp.web.edge.formats import daymedium, weekdaylong
 from erp.web.edge.notices import SAVED, SENT, says
@@ -29,6 +30,18 @@ def standing(view: ClientView) -> str:
     if view.days:
         return ngettext("%(num)s practice day so far", "%(num)s practice days so far", view.days)
     return _("the first practice is still to come")
+
+
+@blueprint.app_template_global()
+def sees(supporter: SupporterView) -> str:
+    """What a supporter sees, in one line."""
+    seen = [
+        (True, _("practice and streak")),
+        (supporter.titles, _("step titles")),
+        (supporter.suds, _("how strong it was")),
+        (supporter.notes, _("your words")),
+    ]
+    return ", ".join(words for is_shared, words in seen if is_shared)
 
 
 def going_on(exposure: SharedExposure) -> str:
