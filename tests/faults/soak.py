@@ -48,6 +48,7 @@ ROOT = Path(__file__).parents[2]
 # Seconds. Time decides nothing: these only end a run that hangs.
 CATCH_UP = 240
 DELIVERED = 240
+STARTS_A_LIFE = 3
 A_LIFETIME = timedelta(days=2)
 
 
@@ -125,7 +126,11 @@ def listed(counts: Mapping[str, int]) -> str:
 
 
 class Killer(threading.Thread):
-    """Kills something again and again, and has it start anew; it lives when `stop` returns."""
+    """Kills something again and again, and has it start anew; it lives when `stop` returns.
+
+    `lives` are seconds, and a life is never shorter than a few starts: on a machine that has much to do nothing would
+    get done between two kills.
+    """
 
     def __init__(
         self, seed: str, lives: tuple[float, float], kill: Callable[[], None], start: Callable[[], None]
@@ -138,12 +143,15 @@ class Killer(threading.Thread):
 
     def run(self) -> None:
         """Kill, wait a moment, start."""
+        took = 0.0
         try:
-            while not self._over.wait(self._random.uniform(*self._lives)):
+            while not self._over.wait(max(self._random.uniform(*self._lives), STARTS_A_LIFE * took)):
                 self._kill()
                 self.kills += 1
                 self._over.wait(self._random.choice((0, 0, 1, 3)))
+                began = time.monotonic()
                 self._start_again()
+                took = time.monotonic() - began
         except BaseException as error:  # noqa: BLE001  (whatever it was, `stop` raises it)
             self._trouble = error
 
