@@ -21,6 +21,8 @@ from tests.make.phone import kill, settings, switch_on
 
 PATIENCE = 8_000
 TAPS = 14
+# Seconds. They only end a run that hangs.
+HANGS_AFTER = 600
 # The page tells its other tabs of every event that it makes; so it tells us.
 LISTEN = """
 (() => {
@@ -35,7 +37,7 @@ LISTEN = """
 OUTBOX = """
 const script = document.querySelector('script[src$="/js/shell/app.js"]');
 if (!script || document.documentElement.dataset.account !== account) return null;
-const { put, flush, waiting } = await import(new URL("outbox.js", script.src));
+const { put, flush, waiting } = await import(new URL("../outbox/outbox.js", script.src));
 """
 IS_OURS = f"async account => {{ {OUTBOX} return Boolean(put); }}"
 ASKS_WHO = """() => Boolean(document.querySelector("outbox-status:not([hidden]) [data-sign-in]:not([hidden])"))"""
@@ -100,7 +102,7 @@ class Phone:
     def _hear(self, message: dict[str, Any]) -> None:
         self.tapped.append(self.ledger.tried(uuid.UUID(message["account"]), message["event"]))
 
-    def usable(self, *, patient: bool = True, seconds: float = 180) -> None:
+    def usable(self, *, patient: bool = True, seconds: float = HANGS_AFTER) -> None:
         """Have a page of ours open: try again while the network is bad, sign in where that is asked.
 
         Whoever is patient does not always sign in at once where only the outbox asks for it.

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from erp.settings import NOBODY, BadSetting, Settings
+from tests.make.patience import PATIENCE
 
 # Fixed, because they stand in the names of tests, which must be the same in every process.
 DATA_KEYS = tuple(base64.urlsafe_b64encode(letter * 32).decode() for letter in (b"a", b"b"))
@@ -286,7 +287,7 @@ def test_first_starts_at_the_same_moment_agree_on_the_keys(tmp_path: Path):
         )
         for _ in range(4)
     ]
-    answers = {start.communicate(timeout=30)[0] for start in starts}
+    answers = {start.communicate(timeout=PATIENCE)[0] for start in starts}
     assert [start.returncode for start in starts] == [0, 0, 0, 0]
     assert len(answers) == 1
 
