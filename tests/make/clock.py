@@ -1,20 +1,31 @@
-"""A clock for an application: it goes with the world's until a test stands it somewhere."""
+"""The moment around which the web tests happen, and a clock that knows nothing of the real time.
 
-from datetime import datetime, timedelta
+So no test of a page depends on the hour, the day, the week or the year in which it runs.
+"""
 
-from erp.domain.dates import utc_now
+from datetime import UTC, datetime, timedelta
+
+ZONE = "Europe/Lisbon"
+NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)  # a Wednesday; in November the zone's clocks show UTC
+A_TICK = timedelta(milliseconds=1)
 
 
 class Clock:
+    """A clock for an application: from NOON on it ticks once at each look, until a test stands it somewhere.
+
+    It ticks because pages sort by when things were made: what was made later must be later.
+    """
+
     def __init__(self) -> None:
-        self._stands_at: datetime | None = None
+        self._moment, self._tick = NOON, A_TICK
 
     def __call__(self) -> datetime:
-        return self._stands_at or utc_now()
+        self._moment += self._tick
+        return self._moment
 
     def stand(self, moment: datetime) -> datetime:
         """Let it be this moment (UTC) until it is told otherwise."""
-        self._stands_at = moment
+        self._moment, self._tick = moment, timedelta()
         return moment
 
     def go_on(self, time: timedelta) -> datetime:

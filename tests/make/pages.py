@@ -4,7 +4,7 @@ import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -24,11 +24,10 @@ from erp.storage.account import Account
 from erp.storage.db import Sessions
 from erp.storage.ladder import Step
 from erp.storage.support import Support
+from tests.make.clock import NOON, ZONE
 from tests.web.conftest import Phone
 
 STEPS = (("look at a photo of a dog", 30), ("stand beside a dog", 70))
-# A place where it is about noon, so that no test runs into midnight.
-NOON = f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
@@ -44,7 +43,7 @@ def a_ladder(
     sessions: Sessions, phone: Phone, name: str = "dogs", steps: Sequence[tuple[str, int]] = STEPS, **fields: Any
 ) -> Ladder:
     """A fear with rated steps; `fields` are what each step says besides."""
-    now = datetime.now(UTC)
+    now = phone.now()
     with sessions.writing() as session:
         account = session.get_one(Account, uuid.UUID(phone.account_id))
         fear = ladders.name_fear(session, account.id, {"name": name}, now)
@@ -58,7 +57,7 @@ def a_ladder(
 def event(kind: str, exposure: uuid.UUID | str, at: datetime, **data: Any) -> dict[str, Any]:
     """An event as the phone writes it into a batch."""
     if kind == "started":
-        data = {"planned_minutes": 20, "zone": NOON} | data
+        data = {"planned_minutes": 20, "zone": ZONE} | data
     made = {"id": str(uuid.uuid4()), "exposure": str(exposure), "kind": kind, "at": at.isoformat()}
     return made | {name: str(value) if isinstance(value, uuid.UUID) else value for name, value in data.items()}
 
@@ -66,7 +65,7 @@ def event(kind: str, exposure: uuid.UUID | str, at: datetime, **data: Any) -> di
 def batch(phone: Phone, *events: dict[str, Any], sent_at: datetime | None = None) -> dict[str, Any]:
     """A batch of the phone's outbox, sent now."""
     return {
-        "sent_at": (sent_at or datetime.now(UTC)).isoformat(),
+        "sent_at": (sent_at or phone.now()).isoformat(),
         "account": phone.account_id,
         "events": list(events),
     }
@@ -82,7 +81,7 @@ def an_exposure(
     **start: Any,
 ) -> uuid.UUID:
     """An exposure of so many seconds; None for one that still runs, `noted` for what was written afterwards."""
-    now = datetime.now(UTC)
+    now = phone.now()
     begun = started or now - timedelta(seconds=seconds or 60)
     exposure = uuid.uuid4()
     told = [event("started", exposure, begun, step=step, **start)]
@@ -103,13 +102,13 @@ def a_plan(sessions: Sessions, phone: Phone, **raw: Any) -> None:
     with sessions.writing() as session:
         account = session.get_one(Account, uuid.UUID(phone.account_id))
         given = {"minutes": 20, "kind": "per_week", "days_per_week": 5} | raw
-        plans.set_plan(session, account.id, given, local_day(datetime.now(UTC), account.time_zone))
+        plans.set_plan(session, account.id, given, local_day(phone.now(), account.time_zone))
         session.commit()
 
 
 def a_pause(sessions: Sessions, phone: Phone, first: int = 0, last: int = 3) -> uuid.UUID:
     """A pause; its ends in days from today."""
-    now = datetime.now(UTC)
+    now = phone.now()
     with sessions.writing() as session:
         account = session.get_one(Account, uuid.UUID(phone.account_id))
         day = local_day(now, account.time_zone)
@@ -122,14 +121,14 @@ def a_pause(sessions: Sessions, phone: Phone, first: int = 0, last: int = 3) -> 
 def an_invitation(sessions: Sessions, client: Phone, ago: timedelta = timedelta()) -> str:
     """The token of an open invitation of the client, made so long ago."""
     with sessions.writing() as session:
-        made = invitations.invite(session, uuid.UUID(client.account_id), datetime.now(UTC) - ago)
+        made = invitations.invite(session, uuid.UUID(client.account_id), client.now() - ago)
         session.commit()
         return made.token
 
 
 def a_coach(sessions: Sessions, client: Phone, coach: Phone, **shared: Any) -> uuid.UUID:
     """Let one person coach the other; the id of the relation. `shared`: titles, suds, notes, contact, told."""
-    now = datetime.now(UTC)
+    now = client.now()
     token = an_invitation(sessions, client)
     with sessions.writing() as session:
         support = invitations.accept(session, token, uuid.UUID(coach.account_id), now)
@@ -144,14 +143,14 @@ def a_cheer(
     """A cheer that the supporter of a relation sent so long ago."""
     with sessions.writing() as session:
         raw = {"text": text, "anyway": "1"}
-        cheer = cheers.send(session, session.get_one(Support, support), raw, datetime.now(UTC) - ago)
+        cheer = cheers.send(session, session.get_one(Support, support), raw, NOON - ago)
         session.commit()
         return cheer.id
 
 
 def today() -> date:
-    """The date where it is about noon."""
-    return local_day(datetime.now(UTC), NOON)
+    """The date on which the tests stand."""
+    return local_day(NOON, ZONE)
 
 
 def step_titles(sessions: Sessions, phone: Phone) -> dict[str, uuid.UUID]:

@@ -20,10 +20,9 @@ from erp.storage.account import Account
 from erp.storage.notification import Delivery, Device, Notification
 from erp.storage.practice import PracticeTotals
 from erp.storage.support import Support
-from tests.make.clients import Client, local
+from tests.make.clients import Client
+from tests.make.clock import NOON, ZONE
 
-ZONE = "Europe/Lisbon"
-NOON = local(ZONE, 2026, 11, 18, 12)  # a Wednesday; in November the zone's clocks show UTC
 A_DAY = timedelta(days=1)
 A_MINUTE = timedelta(minutes=1)
 A_SECOND = timedelta(seconds=1)

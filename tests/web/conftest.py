@@ -38,6 +38,10 @@ class Phone(FlaskClient):
             cookie.permanent = True
         self.account_id, self.email = account_id, email
 
+    def now(self) -> datetime:
+        """The moment on the clock of the application that this phone calls."""
+        return services_of(self.application).clock()
+
     def htmx(self, path: str, **arguments: object) -> object:
         """POST as htmx does."""
         headers = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -92,7 +96,7 @@ def built_static(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def clock() -> Clock:
-    """The application's clock, for a test to stand on any moment."""
+    """The application's clock: it goes on from NOON until a test stands it somewhere."""
     return Clock()
 
 

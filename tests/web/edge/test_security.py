@@ -1,3 +1,4 @@
+import calendar
 import json
 import logging
 import re
@@ -195,7 +196,7 @@ def test_the_cookie_is_for_this_site_alone_for_ninety_days_and_by_https_only_whe
     assert "; HttpOnly" in secure
     expires = re.search(r"Expires=\w+, (.*?) GMT", secure)
     assert expires
-    left = time.mktime(time.strptime(expires[1], "%d %b %Y %H:%M:%S")) - time.mktime(time.gmtime())
+    left = calendar.timegm(time.strptime(expires[1], "%d %b %Y %H:%M:%S")) - time.time()
     assert 89 < left / 86400 <= 90
 
 

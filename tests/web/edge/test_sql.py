@@ -19,9 +19,9 @@ from erp.services import services_of
 from erp.storage.db import Sessions
 from erp.storage.exposure import EventRow, Exposure
 from erp.storage.practice import Day, Pause, Plan, PracticeTotals
+from tests.make.clock import NOON, ZONE
 from tests.make.pages import (
     HTMX,
-    NOON,
     Ladder,
     a_cheer,
     a_coach,
@@ -40,8 +40,8 @@ TEN_YEARS = 3650
 
 @pytest.fixture
 def client(person: Callable[..., Phone]) -> Phone:
-    """A client who lives where it is about noon."""
-    return person("robin", NOON)
+    """A client who lives in ZONE."""
+    return person("robin", ZONE)
 
 
 @pytest.fixture
@@ -75,14 +75,14 @@ def a_history(sessions: Sessions, phone: Phone, steps: list[uuid.UUID]) -> None:
         day = today() - timedelta(days=number // 4 + 2)
         begun = zero - timedelta(days=number // 4 + 2) + timedelta(minutes=number % 4 * 30)
         step = steps[number % 2]
-        data = {"step": str(step), "planned_minutes": 20, "zone": NOON, "expected_suds": 50}
+        data = {"step": str(step), "planned_minutes": 20, "zone": ZONE, "expected_suds": 50}
         row = {
             "id": uuid.uuid4(),
             "account_id": account,
             "step_id": step,
             "phase": "done",
             "local_date": day,
-            "zone": NOON,
+            "zone": ZONE,
             "started_at": begun,
             "finished_at": begun + timedelta(minutes=10),
             "seconds": 600,
@@ -145,7 +145,7 @@ def pages(exposure: uuid.UUID, ladder: Ladder) -> dict[str, tuple[str, dict[str,
 
 def posts(client: Phone, ladder: Ladder) -> dict[str, dict[str, Any]]:
     """Batches as they come from the phone, one after the other, of an exposure of their own."""
-    exposure, begun = uuid.uuid4(), datetime.now(UTC) - timedelta(minutes=15)
+    exposure, begun = uuid.uuid4(), NOON - timedelta(minutes=15)
     return {
         "start": batch(client, event("started", exposure, begun, step=ladder.steps[0], expected_suds=40)),
         "check-in": batch(client, event("checked_in", exposure, begun + timedelta(minutes=5), suds=60)),
@@ -172,7 +172,7 @@ def counted(app: Flask, client: Phone, exposure: uuid.UUID, ladder: Ladder) -> d
 def test_a_page_costs_as_many_statements_with_a_thousand_exposures_as_with_one(
     app: Flask, client: Phone, sessions: Sessions, ladder: Ladder
 ):
-    yesterday = datetime.now(UTC) - timedelta(days=1)
+    yesterday = NOON - timedelta(days=1)
     exposure = an_exposure(sessions, client, ladder.steps[0], yesterday, noted={"suds": 10})
     counted(app, client, exposure, ladder)
     few = counted(app, client, exposure, ladder)
@@ -184,7 +184,7 @@ def test_a_page_costs_as_many_statements_with_a_thousand_exposures_as_with_one(
 
 
 def test_the_pages_that_are_opened_most_stay_cheap(app: Flask, client: Phone, sessions: Sessions, ladder: Ladder):
-    exposure = an_exposure(sessions, client, ladder.steps[0], datetime.now(UTC) - timedelta(days=1), noted={})
+    exposure = an_exposure(sessions, client, ladder.steps[0], NOON - timedelta(days=1), noted={})
     numbers = counted(app, client, exposure, ladder)
     for name in ("today", "calendar", "year", "ladder", "before practice"):
         assert numbers[name] <= 8, (name, numbers[name])
@@ -198,11 +198,11 @@ def people_of(
     """So many clients who practise just now, and as many supporters; the relations to both, after a cheer each."""
     made = []
     for number in numbers:
-        client, coach = person(f"client{number}", NOON), person(f"coach{number}", NOON)
+        client, coach = person(f"client{number}", ZONE), person(f"coach{number}", ZONE)
         to_client, to_coach = a_coach(sessions, client, somebody), a_coach(sessions, somebody, coach)
         step = a_ladder(sessions, client).steps[0]
-        an_exposure(sessions, client, step, datetime.now(UTC) - timedelta(days=1), noted={"suds": 10})
-        an_exposure(sessions, client, step, datetime.now(UTC) - timedelta(minutes=5), seconds=None)
+        an_exposure(sessions, client, step, NOON - timedelta(days=1), noted={"suds": 10})
+        an_exposure(sessions, client, step, NOON - timedelta(minutes=5), seconds=None)
         a_cheer(sessions, to_client)
         made.append((to_client, to_coach))
     return made
@@ -279,7 +279,7 @@ def write(sessions: Sessions, client: Phone, facts: practice_days.Facts) -> None
                     account_id=account,
                     first_day=pause.first_day,
                     last_day=pause.last_day,
-                    created_at=datetime.now(UTC),
+                    created_at=NOON,
                 )
             )
         session.execute(
@@ -317,7 +317,7 @@ def test_ten_years_of_history_give_the_streak_of_the_pure_rules_and_only_new_day
     assert shown(client.get("/calendar").text) == current
     # An exposure settles what lies behind; from then on the past is not read again.
     step = a_ladder(sessions, client).steps[0]
-    an_exposure(sessions, client, step, datetime.now(UTC) - timedelta(minutes=30), seconds=1500)
+    an_exposure(sessions, client, step, NOON - timedelta(minutes=30), seconds=1500)
     with sessions.reading() as session:
         row = session.scalars(
             select(PracticeTotals).where(PracticeTotals.account_id == uuid.UUID(client.account_id))

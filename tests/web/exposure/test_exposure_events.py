@@ -1,6 +1,6 @@
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,16 +10,17 @@ from sqlalchemy.orm import Session
 from erp.domain.recording import KNOWN
 from erp.storage.db import Sessions
 from erp.storage.exposure import EventRow, Exposure
-from tests.make.pages import NOON, Ladder, a_coach, a_ladder, a_plan, an_exposure, batch, event, today
+from tests.make.clock import NOON, ZONE
+from tests.make.pages import Ladder, a_coach, a_ladder, a_plan, an_exposure, batch, event, today
 from tests.web.conftest import Phone
 
-NOW = datetime.now(UTC)
+NOW = NOON
 
 
 @pytest.fixture
 def client(person: Callable[..., Phone]) -> Phone:
-    """A client who lives where it is about noon."""
-    return person("robin", NOON)
+    """A client who lives in ZONE."""
+    return person("robin", ZONE)
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def send(phone: Phone, body: Any, status: int = 200) -> Any:
 
 
 def a_run(ladder: Ladder, exposure: uuid.UUID | None = None, begun: datetime | None = None) -> list[dict[str, Any]]:
-    exposure, begun = exposure or uuid.uuid4(), begun or datetime.now(UTC) - timedelta(minutes=12)
+    exposure, begun = exposure or uuid.uuid4(), begun or NOON - timedelta(minutes=12)
     return [
         event("started", exposure, begun, step=ladder.steps[0], expected_suds=40),
         event("checked_in", exposure, begun + timedelta(minutes=5), suds=60),
@@ -55,7 +56,7 @@ def test_a_batch_is_taken_whole_and_the_day_filled(client: Phone, sessions: Sess
     assert answer["account"] == client.account_id
     assert answer["accepted"] == [each["id"] for each in sent]
     assert (answer["refused"], answer["also_running"]) == ([], None)
-    assert abs(datetime.fromisoformat(answer["now"]) - datetime.now(UTC)) < timedelta(seconds=30)
+    assert abs(datetime.fromisoformat(answer["now"]) - NOON) < timedelta(seconds=30)
     assert "11 min of 10 min" in client.get(f"/calendar/days/{today()}").text
     assert "practice is done" in client.get("/today").text
 
@@ -66,7 +67,7 @@ def test_the_worker_is_woken_when_somebody_should_hear_of_it_and_only_then(
 ):
 
     def tell(kind: str, exposure: uuid.UUID, **data: Any) -> None:
-        told = event(kind, exposure, datetime.now(UTC), **data)
+        told = event(kind, exposure, NOON, **data)
         if plain:
             assert client.post("/events", data=told).status_code == 303
         else:
@@ -102,8 +103,8 @@ def test_what_cannot_be_taken_is_refused_with_a_sentence_and_the_rest_is_taken(
 ):
     theirs = a_ladder(sessions, other).steps[0]
     good = a_run(ladder)
-    foreign = event("started", uuid.uuid4(), datetime.now(UTC), step=theirs)
-    wrong = event("checked_in", good[0]["exposure"], datetime.now(UTC), suds=101)
+    foreign = event("started", uuid.uuid4(), NOON, step=theirs)
+    wrong = event("checked_in", good[0]["exposure"], NOON, suds=101)
     odd = {"id": "no id"}
     answer = send(client, batch(client, wrong, *good, foreign, odd))
     assert answer["accepted"] == [each["id"] for each in good]
@@ -117,7 +118,7 @@ def test_an_exposure_of_another_client_takes_nothing_from_me(
     client: Phone, other: Phone, sessions: Sessions, ladder: Ladder, database: Session
 ):
     mine = an_exposure(sessions, client, ladder.steps[0], seconds=None)
-    answer = send(other, batch(other, event("finished", mine, datetime.now(UTC))))
+    answer = send(other, batch(other, event("finished", mine, NOON)))
     assert answer["accepted"] == []
     assert len(answer["refused"]) == 1
     assert count(database) == 1
@@ -156,7 +157,7 @@ def test_a_body_that_is_no_batch_is_refused(client: Phone, body: bytes):
 
 
 def test_two_hundred_events_are_taken_at_once_and_no_more(client: Phone, ladder: Ladder, database: Session):
-    exposure, begun = uuid.uuid4(), datetime.now(UTC) - timedelta(minutes=10)
+    exposure, begun = uuid.uuid4(), NOON - timedelta(minutes=10)
     start = event("started", exposure, begun, step=ladder.steps[0])
     urges = [event("resisted", exposure, begun + timedelta(seconds=number)) for number in range(200)]
     assert client.post("/events", json=batch(client, start, *urges)).status_code == 400
@@ -183,8 +184,8 @@ def test_a_second_start_is_told_what_else_runs(client: Phone, sessions: Sessions
 
 def test_a_clock_that_is_hours_wrong_is_put_right(client: Phone, ladder: Ladder, database: Session):
     wrong = timedelta(hours=7)
-    begun = datetime.now(UTC) - timedelta(minutes=12)
-    send(client, batch(client, *a_run(ladder, begun=begun - wrong), sent_at=datetime.now(UTC) - wrong))
+    begun = NOON - timedelta(minutes=12)
+    send(client, batch(client, *a_run(ladder, begun=begun - wrong), sent_at=NOON - wrong))
     (row,) = database.scalars(select(Exposure)).all()
     assert row.started_at
     assert abs(row.started_at - begun) < timedelta(seconds=5)
@@ -192,7 +193,7 @@ def test_a_clock_that_is_hours_wrong_is_put_right(client: Phone, ladder: Ladder,
 
 
 def test_a_skew_that_the_phone_measured_puts_its_batch_right(client: Phone, ladder: Ladder, database: Session):
-    begun, wrong = datetime.now(UTC) - timedelta(minutes=12), timedelta(hours=7)
+    begun, wrong = NOON - timedelta(minutes=12), timedelta(hours=7)
     send(client, batch(client, *a_run(ladder, begun=begun - wrong)) | {"skew": wrong // timedelta(milliseconds=1)})
     (row,) = database.scalars(select(Exposure)).all()
     assert (row.started_at, row.seconds, row.local_date) == (begun, 660, today())
@@ -222,7 +223,7 @@ def test_a_sending_time_that_means_nothing_does_not_lose_the_practice(
 
 
 def test_odd_text_does_not_poison_the_outbox(client: Phone, ladder: Ladder):
-    odd = event("started", uuid.uuid4(), datetime.now(UTC), step=ladder.steps[0], prediction="half \ud800 a pair \x00")
+    odd = event("started", uuid.uuid4(), NOON, step=ladder.steps[0], prediction="half \ud800 a pair \x00")
     assert send(client, batch(client, odd))["accepted"] == [odd["id"]]
     assert "half ? a pair" in client.get(f"/exposures/{odd['exposure']}").text
 

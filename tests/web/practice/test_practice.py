@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from erp.storage.db import Sessions
 from erp.storage.practice import Pause, Plan
+from tests.make.clock import NOON, ZONE
 from tests.make.pages import (
     HTMX,
-    NOON,
     Ladder,
     a_cheer,
     a_coach,
@@ -39,8 +39,8 @@ PAGES = [
 
 @pytest.fixture
 def client(person: Callable[..., Phone]) -> Phone:
-    """A client who lives where it is about noon."""
-    return person("robin", NOON)
+    """A client who lives in ZONE."""
+    return person("robin", ZONE)
 
 
 @pytest.fixture
@@ -160,11 +160,11 @@ def test_today_leads_to_the_practice_that_runs(client: Phone, sessions: Sessions
 def test_today_says_what_is_left_and_when_the_goal_is_reached(client: Phone, sessions: Sessions, ladder: Ladder):
     a_plan(sessions, client, minutes=20)
     assert "20 minutes to go" in client.get("/today").text
-    an_exposure(sessions, client, ladder.steps[0], datetime.now(UTC) - timedelta(seconds=481), seconds=480)
+    an_exposure(sessions, client, ladder.steps[0], NOON - timedelta(seconds=481), seconds=480)
     assert "12 minutes to go" in client.get("/today").text
-    an_exposure(sessions, client, ladder.steps[0], datetime.now(UTC) - timedelta(seconds=720), seconds=719)
+    an_exposure(sessions, client, ladder.steps[0], NOON - timedelta(seconds=720), seconds=719)
     assert "1 minute to go" in client.get("/today").text
-    an_exposure(sessions, client, ladder.steps[0], datetime.now(UTC) - timedelta(seconds=61), seconds=60)
+    an_exposure(sessions, client, ladder.steps[0], NOON - timedelta(seconds=61), seconds=60)
     assert "Today’s practice is done" in client.get("/today").text
 
 

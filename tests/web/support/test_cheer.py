@@ -1,7 +1,7 @@
 import re
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from erp.storage.db import Sessions
 from erp.storage.support import Cheer
-from tests.make.pages import HTMX, NOON, a_cheer, a_coach, a_ladder, an_exposure, error_beside, is_page, page_error
+from tests.make.clock import NOON, ZONE
+from tests.make.pages import HTMX, a_cheer, a_coach, a_ladder, an_exposure, error_beside, is_page, page_error
 from tests.web.conftest import Phone
 
 JSON = {"Accept": "application/json"}
@@ -18,12 +19,12 @@ SOOTHING = "Don’t worry, nothing will happen"
 
 @pytest.fixture
 def client(person: Callable[..., Phone]) -> Phone:
-    return person("robin", NOON)
+    return person("robin", ZONE)
 
 
 @pytest.fixture
 def coach(person: Callable[..., Phone]) -> Phone:
-    return person("anna", NOON)
+    return person("anna", ZONE)
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_htmx_gets_back_the_place_that_was_tapped(
     client: Phone, coach: Phone, sessions: Sessions, path: str, support: uuid.UUID, place: str, root: str
 ):
     step = a_ladder(sessions, client).steps[0]
-    an_exposure(sessions, client, step, datetime.now(UTC) - timedelta(minutes=3), seconds=None)
+    an_exposure(sessions, client, step, NOON - timedelta(minutes=3), seconds=None)
     answer = coach.post(path, data={"phrase": "with_you", "place": place}, headers=HTMX)
     assert answer.status_code == 200
     assert not is_page(answer)
@@ -79,7 +80,7 @@ def test_the_card_shows_the_cheer_of_this_practice_and_the_heart_that_came_back(
 ):
     a_cheer(sessions, support, "from before", timedelta(minutes=30))
     step = a_ladder(sessions, client).steps[0]
-    an_exposure(sessions, client, step, datetime.now(UTC) - timedelta(minutes=3), seconds=None)
+    an_exposure(sessions, client, step, NOON - timedelta(minutes=3), seconds=None)
     assert "from before" not in coach.get("/people").text
     cheer = a_cheer(sessions, support, "go on", timedelta(minutes=2))
     assert "go on" in coach.get("/people").text
@@ -161,7 +162,7 @@ def test_a_second_cheer_within_a_minute_waits(
 def test_enough_is_enough_and_said_kindly(
     client: Phone, coach: Phone, sessions: Sessions, path: str, support: uuid.UUID
 ):
-    begun = datetime.now(UTC) - timedelta(minutes=50)
+    begun = NOON - timedelta(minutes=50)
     an_exposure(sessions, client, a_ladder(sessions, client).steps[0], begun, seconds=None, planned_minutes=60)
     for number in range(20):
         a_cheer(sessions, support, "on", timedelta(minutes=45 - 2 * number))

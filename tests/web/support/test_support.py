@@ -1,7 +1,7 @@
 import re
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -12,7 +12,8 @@ from erp.domain.support.sharing import SharedExposure
 from erp.storage.db import Sessions
 from erp.storage.support import Support
 from erp.web.support.pages import going_on
-from tests.make.pages import HTMX, NOON, a_cheer, a_coach, a_ladder, an_exposure, an_invitation, is_page
+from tests.make.clock import NOON, ZONE
+from tests.make.pages import HTMX, a_cheer, a_coach, a_ladder, an_exposure, an_invitation, is_page
 from tests.web.conftest import Phone
 
 SHARING = {"contact": "every", "told": ["started", "finished", "goal", "milestone"]}
@@ -20,14 +21,14 @@ SHARING = {"contact": "every", "told": ["started", "finished", "goal", "mileston
 
 @pytest.fixture
 def client(person: Callable[..., Phone]) -> Phone:
-    """A client who lives where it is about noon."""
-    return person("robin", NOON)
+    """A client who lives in ZONE."""
+    return person("robin", ZONE)
 
 
 @pytest.fixture
 def coach(person: Callable[..., Phone]) -> Phone:
     """Somebody who lives there too."""
-    return person("anna", NOON)
+    return person("anna", ZONE)
 
 
 def relation(database: Session, support_id: uuid.UUID) -> Support:
@@ -71,7 +72,7 @@ def test_a_coach_sees_who_practises_now_first_with_one_tap_to_cheer(
     client: Phone, other: Phone, coach: Phone, sessions: Sessions
 ):
     quiet, live = a_coach(sessions, other, coach), a_coach(sessions, client, coach)
-    begun = datetime.now(UTC) - timedelta(minutes=12, seconds=5)
+    begun = NOON - timedelta(minutes=12, seconds=5)
     an_exposure(sessions, client, a_ladder(sessions, client).steps[0], begun, seconds=None)
     html = coach.get("/people").text
     assert html.index(f'id="client-{live}"') < html.index(f'id="client-{quiet}"')
@@ -89,7 +90,7 @@ def test_a_card_without_practice_now_shows_the_last_one_the_week_and_the_streak(
     a_coach(sessions, client, coach)
     step = a_ladder(sessions, client).steps[0]
     assert line(coach.get("/people").text) == "the first practice is still to come"
-    now = datetime.now(UTC)
+    now = NOON
     an_exposure(sessions, client, step, now - timedelta(days=1), seconds=1800)
     assert line(coach.get("/people").text) == "practised 30 minutes yesterday"
     an_exposure(sessions, client, step, now - timedelta(minutes=2), seconds=60)
@@ -113,7 +114,7 @@ def test_a_card_without_practice_now_shows_the_last_one_the_week_and_the_streak(
 def test_a_running_practice_is_told_in_minutes(
     client: Phone, paused: bool, seconds: int, planned: int, said: str, app: object
 ):
-    begun = datetime.now(UTC)
+    begun = NOON
     shared = SharedExposure(uuid.uuid4(), True, paused, begun, begun.date(), seconds, planned, None, None, None)
     with app.test_request_context():  # type: ignore[attr-defined]
         assert going_on(shared) == said
@@ -122,9 +123,9 @@ def test_a_running_practice_is_told_in_minutes(
 def test_practice_days_ago_is_told_by_the_day(client: Phone, coach: Phone, sessions: Sessions):
     a_coach(sessions, client, coach)
     step = a_ladder(sessions, client).steps[0]
-    an_exposure(sessions, client, step, datetime.now(UTC) - timedelta(days=9), seconds=900)
+    an_exposure(sessions, client, step, NOON - timedelta(days=9), seconds=900)
     assert re.fullmatch(r"practised 15 minutes on \d+ \w+ \d{4}", line(coach.get("/people").text))
-    an_exposure(sessions, client, step, datetime.now(UTC) - timedelta(days=3), seconds=900)
+    an_exposure(sessions, client, step, NOON - timedelta(days=3), seconds=900)
     assert re.fullmatch(r"practised 15 minutes on \w+day", line(coach.get("/people").text))
 
 
@@ -432,7 +433,7 @@ def test_a_card_that_did_not_change_is_not_sent_again(client: Phone, coach: Phon
         assert first.status_code == 200
         again = coach.get(path, headers=headers | {"If-None-Match": first.headers["ETag"]})
         assert (again.status_code, again.data) == (304, b"")
-    begun = datetime.now(UTC) - timedelta(seconds=90)
+    begun = NOON - timedelta(seconds=90)
     an_exposure(sessions, client, step, begun, seconds=None)
     changed = coach.get(path, headers=headers | {"If-None-Match": first.headers["ETag"]})
     assert changed.status_code == 200

@@ -1,10 +1,11 @@
 """The people's pages with a catalogue that marks each message: none of their texts is left bare."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from erp.storage.db import Sessions
-from tests.make.pages import HTMX, NOON, a_cheer, a_coach, a_ladder, an_exposure, an_invitation
+from tests.make.clock import NOON, ZONE
+from tests.make.pages import HTMX, a_cheer, a_coach, a_ladder, an_exposure, an_invitation
 from tests.web.conftest import Phone
 from tests.web.edge import test_templates
 from tests.web.edge.test_templates import bare
@@ -20,22 +21,22 @@ def bare_cards(html: str) -> list[str]:
 def test_everything_about_people_is_marked_for_translation(
     client: Phone, person: Callable[..., Phone], nobody: Phone, sessions: Sessions
 ):
-    coach, other = person("¤anna¤", NOON), person("¤kim¤", NOON)
+    coach, other = person("¤anna¤", ZONE), person("¤kim¤", ZONE)
     paths = ["/people", "/people/invite", "/people/learn"]
     left = {f"new: {path}": bare_cards(client.get(path).text) for path in paths}
     all_shared = {"titles": "1", "suds": "1", "notes": "1"}
     support = a_coach(sessions, client, coach, **all_shared)
     a_coach(sessions, other, coach)
-    quiet = a_coach(sessions, client, person("¤lena¤", NOON), contact="none")
+    quiet = a_coach(sessions, client, person("¤lena¤", ZONE), contact="none")
     for contact in ("finished", "weekly"):
-        a_coach(sessions, client, person(f"¤{contact}¤", NOON), contact=contact)
+        a_coach(sessions, client, person(f"¤{contact}¤", ZONE), contact=contact)
     step = a_ladder(sessions, client, "¤dogs¤", [("¤photo¤", 20), ("¤near¤", 50)]).steps[0]
     mine = [f"/people/{support}", f"/people/{support}?welcome=1&saved=1&sent=1", f"/people/{support}/card?alone=1"]
     for days in (40, 9, 3, 1, 0):
-        ended = datetime.now(UTC) - timedelta(days=days, minutes=40)
+        ended = NOON - timedelta(days=days, minutes=40)
         an_exposure(sessions, client, step, ended, noted={"suds": 20, "learning": "¤it slept¤", "note": "¤phew¤"})
         left[f"{days} days ago"] = [bare_cards(coach.get(path).text) for path in ("/people", *mine)]
-    an_exposure(sessions, client, step, datetime.now(UTC) - timedelta(minutes=5), seconds=None)
+    an_exposure(sessions, client, step, NOON - timedelta(minutes=5), seconds=None)
     cheer = a_cheer(sessions, support, "¤go¤", timedelta(minutes=2))
     client.post(f"/cheers/{cheer}/heart")
     left["live"] = [bare_cards(coach.get(path).text) for path in ("/people", *mine, "/people?ended=1")]
