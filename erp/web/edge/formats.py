@@ -114,11 +114,11 @@ def minutes(seconds: float) -> str:
     return _("%(num)s min", num=number(minutes_done(seconds)))
 
 
-def check_in_options(chosen: object) -> list[tuple[str, str]]:
+def check_in_options(chosen: str) -> list[tuple[str, str]]:
     """How often to ask how strong it is, as (minutes, label) for a choice; `chosen` is offered though it be unusual."""
-    asked = int(str(chosen)) if str(chosen).isdecimal() else None
-    unusual = [] if asked is None or asked in (0, *USUAL_CHECK_INS) else [asked]
-    return [("0", _("never")), *((str(each), _("%(num)s min", num=each)) for each in (*unusual, *USUAL_CHECK_INS))]
+    usual = [str(each) for each in USUAL_CHECK_INS]
+    unusual = [] if chosen in ("0", *usual) else [chosen]
+    return [("0", _("never")), *((each, _("%(num)s min", num=each)) for each in (*unusual, *usual))]
 
 
 def hours(seconds: float) -> str:

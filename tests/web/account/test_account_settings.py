@@ -77,6 +77,12 @@ def test_details_that_cannot_be_are_said_beside_their_field_and_kept_as_typed(
     assert client.post("/account/details", data={}, headers=headers).status_code == 422
 
 
+@pytest.mark.parametrize("given", ["7" * 5000, "often", "-1", ""])
+def test_check_in_minutes_that_are_no_number_are_refused_whatever_their_length(client: Phone, given: str):
+    answer = client.post("/account/details", data=DETAILS | {"check_in_minutes": given})
+    assert answer.status_code == 422
+
+
 def test_the_time_zone_of_the_phone_is_taken_with_one_tap(client: Phone, database: Session):
     answer = client.post("/account/zone", data={"time_zone": "Asia/Kathmandu", "next": "/calendar"})
     assert (answer.status_code, answer.location) == (303, "/calendar")
