@@ -1,5 +1,5 @@
 // The practice page without the network. Before js/exposure/practice.js runs, the step that the person chose is put
-// into the page that was kept without one (erp/web/exposure.py, ANY_STEP); and what happens in the exposure is kept
+// into the page that was kept without one (ANY_STEP in erp/web/exposure/pages.py); and what happens in the exposure is kept
 // beside the kept pages, for whoever opens it again without the network. js/worker/worker.js serves both.
 
 import { KEPT_PAGES } from "../lib/store.js";
