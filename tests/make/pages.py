@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from html import unescape
 from typing import Any
 
-from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from erp.domain.dates import local_day
@@ -22,7 +21,6 @@ from erp.domain.support import invitation as invitations
 from erp.domain.support import relation as relations
 from erp.storage.account import Account
 from erp.storage.db import Sessions
-from erp.storage.ladder import Step
 from erp.storage.support import Support
 from tests.make.clock import NOON, ZONE
 from tests.web.conftest import Phone
@@ -151,13 +149,6 @@ def a_cheer(
 def today() -> date:
     """The date on which the tests stand."""
     return local_day(NOON, ZONE)
-
-
-def step_titles(sessions: Sessions, phone: Phone) -> dict[str, uuid.UUID]:
-    """The client's steps by title."""
-    with sessions.reading() as session:
-        rows = session.execute(select(Step.title, Step.id).where(Step.account_id == uuid.UUID(phone.account_id)))
-        return dict(map(tuple, rows))
 
 
 def error_beside(answer: TestResponse, field: str) -> str:

@@ -117,7 +117,9 @@ def event_of(
     if named := _VALUE_NAMES.get(kind):
         data = {named: value}
     corrected = (at + timedelta(milliseconds=shift_ms)).astimezone(UTC)
-    return Event(event_id, _KINDS[kind], corrected, cast(EventData, data or {}))
+    # A kind that only a newer version knows stays what it is: the fold passes over it.
+    known = cast(EventKind, _KINDS.get(kind, kind))
+    return Event(event_id, known, corrected, cast(EventData, data or {}))
 
 
 def parse(raw: Mapping[str, Any]) -> IncomingEvent:

@@ -91,7 +91,7 @@ class DayView:
     @property
     def practised(self) -> bool:
         """Whether it is a practice day."""
-        return self.state in (DayState.goal, DayState.practised)
+        return self.state in _WITH_PRACTICE
 
     @property
     def share(self) -> float:
@@ -188,7 +188,7 @@ def run_through(facts: Facts, run: Run, last: date, today: date) -> Run:
     """The streak at the end of `last`, going on from `run`, which must end on a Sunday."""
     current, longest = run.current, run.longest
     for day in _days_from(facts, run.through + ONE_DAY, last, today):
-        if day.state in _WITH_PRACTICE:
+        if day.practised:
             current += 1
             longest = max(longest, current)
         elif day.state in _ENDS_STREAK:

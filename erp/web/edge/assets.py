@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 import posixpath
@@ -20,6 +21,7 @@ from whitenoise import WhiteNoise
 from whitenoise.compress import Compressor
 
 from erp.services import services
+from erp.web.edge import joining
 from erp.web.edge.joining import JOINED, join
 
 YEAR = 31_536_000
@@ -72,7 +74,7 @@ def _files(source: Path) -> list[Path]:
 
 
 def _version(source: Path, bundle: Sequence[str]) -> str:
-    digest = hashlib.sha256("\0".join([*bundle, json.dumps(JOINED)]).encode())
+    digest = hashlib.sha256("\0".join([*bundle, inspect.getsource(joining)]).encode())
     for path in _files(source):
         digest.update(str(path.relative_to(source)).encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -80,7 +82,7 @@ def _version(source: Path, bundle: Sequence[str]) -> str:
 
 
 def _join(tree: Path) -> None:
-    """Make one file of each script that has parts; the parts are not served by themselves."""
+    """Make one file of each script that has parts; those in its own folder are not served by themselves."""
 
     def read(path: str) -> str:
         return (tree / path).read_text("utf-8")
@@ -94,7 +96,7 @@ def _join(tree: Path) -> None:
 
 
 def _minify(tree: Path) -> None:
-    """Take comments and indentation out of our own files; vendored ones stay as they came."""
+    """Take comments and indentation out of our own files; vendored ones that are not joined stay as they came."""
     for path in _files(tree):
         minify = {".js": rjsmin.jsmin, ".css": rcssmin.cssmin}.get(path.suffix)
         if minify and tree / "vendor" not in path.parents:

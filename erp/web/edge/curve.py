@@ -43,7 +43,8 @@ def drawn(curve: Sequence[tuple[int, int]], planned: float | None = None) -> Lay
         for index, ((x, y), (_second, suds)) in enumerate(zip(places, curve, strict=True))
     )
     x, y = places[-1]
-    return Layout(points, (x + 8, y) if x < RIGHT - 12 else None)
+    goes_on = planned is not None and planned > curve[-1][0]
+    return Layout(points, (x + 8, y) if goes_on and x < RIGHT - 12 else None)
 
 
 def _labels(across: list[float], ratings: list[int]) -> list[int]:

@@ -87,7 +87,10 @@ def _language() -> dict[str, str]:
 
 
 def _choose_locale() -> str:
-    accepted = request.headers.get("Accept-Language", "")[:MAX_ACCEPT_LANGUAGE]
+    accepted = request.headers.get("Accept-Language", "")
+    if len(accepted) > MAX_ACCEPT_LANGUAGE:
+        # What is cut off is cut off whole: half an entry would have lost its quality.
+        accepted = accepted[:MAX_ACCEPT_LANGUAGE].rpartition(",")[0]
     return _best_locale(accepted, services().languages)
 
 

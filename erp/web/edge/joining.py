@@ -6,7 +6,8 @@ import posixpath
 import re
 from collections.abc import Callable, Collection
 
-# Scripts by their parts, which nobody else is given. A part of two scripts stands in both: it may keep no state.
+# Scripts by their parts; nobody else is given those of the script's own folder. A part of two scripts stands in both:
+# it may keep no state.
 JOINED = {
     "js/shell/app.js": ("js/shell/error-notice.js",),
     "js/worker/worker.js": (

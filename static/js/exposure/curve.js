@@ -36,10 +36,11 @@ export function layOut(curve, span, { left, right, zero, scale }) {
       labels.push(index);
   }
   const end = points[last];
+  const goesOn = span > curve[last]?.[0];
   return {
     points,
     labels: labels.sort((a, b) => a - b),
-    rest: end && end[0] < right - 12 ? [end[0] + 8, end[1]] : null,
+    rest: goesOn && end[0] < right - 12 ? [end[0] + 8, end[1]] : null,
   };
 }
 

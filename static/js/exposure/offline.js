@@ -29,10 +29,10 @@ function fill(step) {
 
 const filled = (text, step) => text.replace(/\{(title|details|response)\}/, (_all, name) => step[name]);
 
-/** As templates/exposure/_before.html does. */
+/** The lengths to choose from, as `_lengths` in erp/web/exposure/pages.py offers them. */
 function offerMinutes(chips, { planned_minutes: planned, plan_minutes: plan, minutes: asked }) {
   const chosen = asked >= 1 && asked <= 240 ? asked : planned;
-  const offered = new Set([chosen === 2 ? 2 : 5, 5, 10, 20, planned, chosen, plan ?? chosen]);
+  const offered = new Set([5, 10, 20, planned, chosen, plan ?? chosen]);
   const [chip] = chips.children;
   const made = [...offered]
     .sort((a, b) => a - b)

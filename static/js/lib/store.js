@@ -1,4 +1,4 @@
-// What this browser keeps for a person, by name. Each name is written here once: what an older version kept under it
+// What this browser keeps for a person, by name. Each name is written here once (the first page's script alone spells out who nobody is): what an older version kept under it
 // goes on being found, and is taken away at the sign-out. The events that wait are the outbox's (outbox/store.js).
 
 /** The cache of one account's pages for when there is no network: this and the account's id. */

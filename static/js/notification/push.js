@@ -63,7 +63,7 @@ async function register(subscription) {
 }
 
 // Once a day, and once more on a day on which one of the person's devices is known to have stopped.
-const today = () => new Date().toDateString() + (document.getElementById("deaf-notice") ? " !" : "");
+const today = () => new Date().toDateString() + (document.getElementById("stopped-notice") ? " !" : "");
 
 /** Bring browser and server together, where this device is to be notified. On every page. */
 async function compare() {

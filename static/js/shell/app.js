@@ -23,8 +23,9 @@ function markOffline() {
 
 /** "Offline, as of 14:05"; with the day where it is not today. */
 async function sayAsOf(text, time) {
-  const { timeOfDay } = await import("../lib/format.js");
-  if (!stale) text.textContent = mark.dataset.textKept.replace("{time}", timeOfDay(time));
+  const format = await import("../lib/format.js").catch(() => null);
+  if (format && !stale && root.dataset.kept)
+    text.textContent = mark.dataset.textKept.replace("{time}", format.timeOfDay(time));
 }
 
 /** The server answers again, or knows more than when this page was made. A practice page needs nothing of it. */

@@ -249,3 +249,10 @@ def test_the_server_folds_what_the_page_folds(vector: dict):
     }
     finished = vector["expect"]["finished_at"]
     assert found == {**vector["expect"], "finished_at": datetime.fromisoformat(finished) if finished else None}
+
+
+def test_an_event_of_a_kind_that_only_a_newer_version_knows_is_a_sign_of_life_and_no_more():
+    start = happens(1, "started", 0)
+    newer = event_of(uuid.UUID(int=2), "taken_back", NOON + timedelta(minutes=3), 0, None, {"event": "1"})
+    state = fold([start, newer])
+    assert (state.phase, state.seconds, state.curve) == ("running", 180, fold([start]).curve)

@@ -1,10 +1,15 @@
 """The layout of templates stays out of the pages, and takes no space away that HTML needs."""
 
+import re
+from pathlib import Path
+
 import pytest
 from flask import Flask
 from jinja2 import TemplateSyntaxError
 
 from erp.web.edge import templates
+
+ROOT = Path(__file__).parents[3]
 
 
 def rendered(source: str, **values: object) -> str:
@@ -36,3 +41,14 @@ def test_an_error_names_the_line_of_the_file():
     with pytest.raises(TemplateSyntaxError) as caught:
         rendered('<a b="c"\n   d="e">\n{% nonsense %}')
     assert caught.value.lineno == 3
+
+
+IDS = re.compile(r'getElementById\("([^"]+)"\)')
+
+
+def test_what_a_script_asks_for_by_its_id_stands_in_a_template():
+    templates_text = "".join(path.read_text("utf-8") for path in sorted((ROOT / "templates").rglob("*.html")))
+    scripts = [path.read_text("utf-8") for path in sorted((ROOT / "static/js").rglob("*.js"))]
+    asked = {name for script in scripts for name in IDS.findall(script)}
+    assert len(asked) > 5
+    assert {name for name in asked if f'id="{name}"' not in templates_text} == set()

@@ -380,3 +380,7 @@ def test_a_day_shows_the_clock_of_the_place_where_the_client_lives(person: Calla
     step = a_ladder(sessions, client).steps[0]
     an_exposure(sessions, client, step, datetime(2026, 7, 1, 10, 5, tzinfo=UTC), zone="Europe/Berlin")
     assert "12:05" in client.get("/calendar/days/2026-07-01").text
+
+
+def test_nothing_stands_in_the_calendars_day_until_one_is_chosen(client: Phone):
+    assert '<section id="day"></section>' in client.get("/calendar").text
