@@ -240,7 +240,7 @@ def test_a_test_is_added_before_the_worker_is_woken_and_the_fragment_asks_for_it
     assert found
     waiting = client.get(found[1], headers=HTMX)
     assert "On its way" in waiting.text
-    change(sessions, first, worked_at=NOON)
+    change(sessions, first, worked_at=clock())
     done = client.get(found[1], headers=HTMX)
     assert "Sent just now." in done.text
     assert "hx-trigger" not in done.text
