@@ -13,7 +13,7 @@ import postgres
 
 WITH_DATABASE = ("tests/unit", "tests/web", "tests/push")
 QUICK = ("tests/unit", "tests/web", "-m", "not slow")
-PROCESSES = "2"
+PROCESSES = "4"
 
 
 def main() -> int:

@@ -181,7 +181,7 @@ def test_an_answer_counts_even_when_the_page_is_about_to_ask_again(signed_in: Pa
     signed_in.evaluate(
         """() => {
           document.querySelector("[data-part=ask-end] [value=stayed]").click();
-          document.querySelector("practice-page").askStay();
+          document.querySelector("[data-earlier]").click();
         }"""
     )
     expect(signed_in.locator("[data-section=after] h1")).to_be_visible()

@@ -246,7 +246,7 @@ def test_what_was_typed_under_another_account_goes_with_the_next_page(signed_in:
     own = f"rung-draft:{account_id(signed_in.context)}:step"
     signed_in.evaluate("own => { sessionStorage[own] = '{}'; sessionStorage['rung-draft:other:step'] = '{}' }", own)
     signed_in.goto("/ladder")
-    signed_in.wait_for_function("!sessionStorage['rung-draft:other:step']")
+    until(signed_in, lambda: signed_in.evaluate("!sessionStorage['rung-draft:other:step']"))
     assert signed_in.evaluate("own => sessionStorage[own]", own) == "{}"
 
 
