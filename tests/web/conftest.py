@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from argon2 import PasswordHasher
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from erp import create_app
 from erp.domain.account import password as passwords
-from erp.domain.account import signing
+from erp.domain.account import recovery, sign_in, signing
 from erp.services import provide, services_of
 from erp.settings import Settings
 from erp.storage.db import Sessions
@@ -32,9 +33,13 @@ class Phone(FlaskClient):
 
     def sign_in_as(self, account_id: str, email: str) -> None:
         """Put the session of an account on this phone, without the price of checking a password."""
+        with services_of(self.application).sessions.writing() as session:
+            token = sign_in.start(session, UUID(account_id), self.now(), browser="A browser")
+            session.commit()
         with self.session_transaction() as cookie:
-            cookie["_user_id"] = f"{account_id}.0"
+            cookie["_user_id"] = token
             cookie["_fresh"] = True
+            cookie["day"] = self.now().date().isoformat()
             cookie.permanent = True
         self.account_id, self.email = account_id, email
 
@@ -175,6 +180,7 @@ def person(phone: Callable[[], Phone], sessions: Sessions, clock: Clock) -> Call
         raw = {"email": email, "password": PASSWORD, "display_name": name.capitalize(), "time_zone": time_zone}
         with sessions.writing() as session:
             account, _codes = signing.sign_up(session, raw, clock())
+            recovery.confirm(session, account.id, clock())
             session.commit()
             account_id = str(account.id)
         made = phone()

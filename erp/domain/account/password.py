@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -23,7 +24,7 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 
 
 def change_password(
-    session: Session, account: Account, raw: Mapping[str, Any], *, here: uuid.UUID | None = None
+    session: Session, account: Account, raw: Mapping[str, Any], now: datetime, *, here: uuid.UUID | None = None
 ) -> None:
     """Set a new password after checking the current one; every other device is signed out. Raises Invalid.
 
@@ -34,7 +35,7 @@ def change_password(
     password = new_password(fields, account.email)
     fields.check()
     account.password_hash = hash_of(password)
-    sign_out_everywhere(session, account, but=here)
+    sign_out_everywhere(session, account, now, but=here)
 
 
 def check_current(account: Account, raw: Mapping[str, Any]) -> None:

@@ -11,12 +11,13 @@ from flask_login import current_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from erp.domain.account import account as accounts
+from erp.domain.account import recovery, sign_in
 from erp.domain.account.account import zone_names
 from erp.domain.notification import device as devices
 from erp.storage.account import Account
 from erp.storage.db import box
 from erp.web.account import blueprint
-from erp.web.edge.request import db, me, see_other
+from erp.web.edge.request import db, me, now, see_other
 
 
 def my_account() -> Account:
@@ -31,9 +32,11 @@ def this_device() -> uuid.UUID | None:
 
 def sign_out_here() -> BaseResponse:
     """Sign out on this phone, and notify it no more."""
-    device = this_device()
-    if current_user.is_authenticated and device:
-        devices.forget(db(), me().id, device)
+    if current_user.is_authenticated:
+        device = this_device()
+        if device:
+            devices.forget(db(), me().id, device)
+        sign_in.end(db(), me().id, current_user.sign_in, now())
         db().commit()
     logout_user()
     session.clear()
@@ -53,6 +56,15 @@ def zones() -> list[tuple[str, list[tuple[str, str]]]]:
         region, _slash, city = name.partition("/")
         groups.setdefault(region, []).append((name, city.replace("_", " ").replace("/", " – ")))
     return list(groups.items())
+
+
+def codes_page_of(account_id: uuid.UUID, after: str | None) -> BaseResponse | None:
+    """The way to fresh codes for who never said that they have theirs: an answer was lost. None for all others."""
+    if recovery.has_confirmed(db(), account_id):
+        return None
+    show_codes(recovery.new_codes(db(), accounts.account_of(db(), account_id)))
+    db().commit()
+    return see_other(url_for("account.codes", next=after or None))
 
 
 def show_codes(codes: list[str]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response as BaseResponse
 
 from erp.domain.account import recovery, signing
 from erp.domain.errors import Conflict, Invalid, Problem
 from erp.services import services
 from erp.storage.account import Account
 from erp.web.account import blueprint
-from erp.web.account.pages import show_codes, sign_out_here, zones
+from erp.web.account.pages import codes_page_of, show_codes, sign_out_here, zones
 from erp.web.edge.forms import form_page
 from erp.web.edge.guard import limited, limited_by_network
 from erp.web.edge.request import db, now, see_other
@@ -46,8 +47,7 @@ def make_account() -> ResponseReturnValue:
         known = _known(request.form.get("email", ""), request.form.get("password", ""))
         if known is None:
             return _sign_up_page(Invalid({"": Problem("no_account")}))
-        enter(known)
-        return see_other(safe_next(request.form.get("next")))
+        return _came_in(known)
     db().commit()
     enter(account)
     show_codes(codes)
@@ -75,8 +75,13 @@ def check_password() -> ResponseReturnValue:
     account = _known(request.form.get("email", ""), request.form.get("password", ""))
     if account is None:
         return _sign_in_page(Invalid({"": Problem("no_match")}))
+    return _came_in(account)
+
+
+def _came_in(account: Account) -> BaseResponse:
     enter(account)
-    return see_other(safe_next(request.form.get("next")))
+    after = request.form.get("next")
+    return codes_page_of(account.id, after) or see_other(safe_next(after))
 
 
 def _sign_in_page(error: Invalid | None = None) -> ResponseReturnValue:

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from flask import abort, jsonify, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_login import current_user
 
+from erp.domain.account import sign_in
 from erp.domain.errors import Conflict, Invalid
 from erp.domain.notification import device as devices
 from erp.domain.notification.device import DeviceView, devices_of
@@ -16,6 +18,7 @@ from erp.domain.notification.outbox import TEST_COOLDOWN, tell_device
 from erp.domain.notification.subscription import parse
 from erp.services import services
 from erp.storage.notification import Device
+from erp.web.edge.browsers import this_browser
 from erp.web.edge.formats import language
 from erp.web.edge.problems import sentences
 from erp.web.edge.request import by_htmx, db, me, now, own_origin, see_other, wake
@@ -24,26 +27,6 @@ from erp.web.notification.pages import notifications_page
 
 TEST_TAKES = timedelta(seconds=20)
 ONE_SECOND = timedelta(seconds=1)
-# The first that is in a User-Agent is the one: most of them claim to be several.
-BROWSERS = {
-    "Edg": "Edge",
-    "OPR/": "Opera",
-    "SamsungBrowser": "Samsung Internet",
-    "Firefox": "Firefox",
-    "FxiOS": "Firefox",
-    "CriOS": "Chrome",
-    "Chrome": "Chrome",
-    "Safari": "Safari",
-}
-SYSTEMS = {
-    "iPhone": "iPhone",
-    "iPad": "iPad",
-    "Android": "Android",
-    "CrOS": "ChromeOS",
-    "Windows": "Windows",
-    "Macintosh": "Mac",
-    "Linux": "Linux",
-}
 
 
 def _my_device(device_id: uuid.UUID) -> Device:
@@ -67,7 +50,7 @@ def register() -> ResponseReturnValue:
             me().id,
             parse(raw["subscription"], services().settings.push_hosts),
             now(),
-            name=name_of(request.headers.get("User-Agent", "")),
+            name=this_browser(),
             locale=language().locale,
             origin=own_origin(),
             replaces=before.id if before else None,
@@ -76,6 +59,7 @@ def register() -> ResponseReturnValue:
         return jsonify(errors=sentences(error)), 422
     except Conflict:
         return jsonify(errors={"": _("You have many devices already. Remove one that you no longer use.")}), 409
+    sign_in.carries(db(), current_user.sign_in, device.id)
     db().commit()
     # A new password signs out every other device, and this is how it knows which one is here.
     session["device"] = str(device.id)
@@ -87,15 +71,6 @@ def _id(given: object) -> uuid.UUID:
         return uuid.UUID(str(given))
     except ValueError:
         abort(400)
-
-
-def name_of(agent: str) -> str:
-    """A name for a browser by what it says of itself, like "Firefox on Android"; its person may give a better one."""
-    browser = next((name for mark, name in BROWSERS.items() if mark in agent), None)
-    system = next((name for mark, name in SYSTEMS.items() if mark in agent), None)
-    if browser and system:
-        return _("%(browser)s on %(system)s", browser=browser, system=system)
-    return browser or system or _("A browser")
 
 
 @blueprint.get("/devices/<uuid:device_id>")

@@ -15,6 +15,7 @@ from werkzeug.routing import Rule
 from erp.commands import jobs_of
 from erp.domain.notification import kinds
 from erp.domain.support import relation as relations
+from erp.storage.account import SignIn
 from erp.storage.db import Sessions
 from erp.storage.notification import Device
 from erp.storage.support import Invitation, Support
@@ -52,7 +53,9 @@ OWN = {
     "POST /account/codes",
     "POST /account/codes/download",
     "POST /account/codes/saved",
+    "GET /account/former-keys",
     "GET /account/leaving",
+    "GET /account/sign-ins",
     "POST /account/details",
     "POST /account/password",
     "POST /account/sign-out-everywhere",
@@ -83,6 +86,7 @@ OF_THE_INVITED = {"POST /invitations/<token>"}
 # Only for the person whose fear, step, exposure, pause, invitation, supporter, cheer or device the address names; 404
 # to everybody else, their coaches included.
 OF_ONE_CLIENT = {
+    "POST /account/sign-ins/<uuid:sign_in_id>/end",
     "POST /cheers/<uuid:cheer_id>/heart",
     "GET /devices/<uuid:device_id>",
     "POST /devices/<uuid:device_id>/name",
@@ -160,6 +164,7 @@ def ids(app: Flask, sessions: Sessions, client: Phone, coach: Phone) -> dict[str
         session.add(Device(id=device, account_id=account, name="private phone", locale="en", created_at=begun))
         digest = hashlib.sha256(token.encode()).digest()
         invitation = session.scalars(select(Invitation.id).where(Invitation.digest == digest)).one()
+        sign_in = session.scalars(select(SignIn.id).where(SignIn.account_id == account)).one()
         session.commit()
     return {
         "fear_id": ladder.fear,
@@ -169,6 +174,7 @@ def ids(app: Flask, sessions: Sessions, client: Phone, coach: Phone) -> dict[str
         "support_id": support,
         "cheer_id": cheer,
         "invitation_id": invitation,
+        "sign_in_id": sign_in,
         "device_id": device,
         "token": token,
         "year": 2026,

@@ -19,7 +19,7 @@ from erp.services import services_of
 from erp.storage.account import Account
 from erp.storage.db import Sessions
 from erp.storage.notification import Device, Notification
-from erp.web.notification.devices import name_of
+from erp.web.edge.browsers import name_of
 from tests.make.clock import NOON, ZONE, Clock
 from tests.make.pages import HTMX, error_beside, is_page
 from tests.web.conftest import PASSWORD, Phone
