@@ -361,6 +361,7 @@ def test_the_first_and_the_last_month_have_nothing_beyond(client: Phone, path: s
     assert "/calendar/2101" not in html
 
 
+@pytest.mark.usefixtures("noon")
 def test_the_year_counts_the_practice_days_of_each_month(client: Phone, sessions: Sessions, ladder: Ladder):
     an_exposure(sessions, client, ladder.steps[0])
     year = today().year
