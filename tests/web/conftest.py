@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from argon2 import PasswordHasher
@@ -16,10 +17,11 @@ from sqlalchemy.orm import Session
 from erp import create_app
 from erp.domain.account import password as passwords
 from erp.domain.account import recovery, sign_in, signing
+from erp.domain.dates import local_day
 from erp.services import provide, services_of
 from erp.settings import Settings
 from erp.storage.db import Sessions
-from tests.make.clock import Clock
+from tests.make.clock import NOW, ZONE, Clock
 
 PASSWORD = "a long walk with the dog"
 REAL, CHEAP = passwords._hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -101,8 +103,17 @@ def built_static(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def clock() -> Clock:
-    """The application's clock: it goes on from NOON until a test stands it somewhere."""
+    """The application's clock: it goes on from NOW until a test stands it somewhere."""
     return Clock()
+
+
+@pytest.fixture
+def noon(clock: Clock) -> datetime:
+    """Noon in ZONE on the day of the tests, with the clock standing there: for a test that needs hours behind it.
+
+    Ask for it first, so that nobody signs up later than that.
+    """
+    return clock.stand(datetime.combine(local_day(NOW, ZONE), time(12), ZoneInfo(ZONE)).astimezone(UTC))
 
 
 @pytest.fixture

@@ -29,6 +29,8 @@ class StoppingRule(StrEnum):
 MAX_NAME_LENGTH = 80
 MAX_TITLE_LENGTH = 200
 MAX_TEXT_LENGTH = 2000
+# No step, no exposure and no day of a plan is planned longer.
+MAX_MINUTES = 240
 PLANNED_MINUTES = 20
 CHECK_IN_MINUTES = 5
 FIRST_SUDS = 50
@@ -277,7 +279,7 @@ def save_step(
     values = {
         "details": fields.text("details", MAX_TEXT_LENGTH),
         "response": fields.text("response", MAX_TEXT_LENGTH),
-        "planned_minutes": fields.whole("planned_minutes", 1, 240),
+        "planned_minutes": fields.whole("planned_minutes", 1, MAX_MINUTES),
         "check_in_minutes": fields.whole("check_in_minutes", 0, 60),
         "stopping_rule": fields.one_of("stopping_rule", StoppingRule),
     }

@@ -20,7 +20,7 @@ from erp.domain.exposure.reading import (
     running_of,
     view_of,
 )
-from erp.domain.ladder.ladder import StepView, StoppingRule
+from erp.domain.ladder.ladder import MAX_MINUTES, StepView, StoppingRule
 from erp.domain.ladder.ladder import view_of as step_view
 from erp.domain.practice.days import PlanView
 from erp.domain.practice.record import plan_on, practice_of
@@ -32,7 +32,6 @@ from erp.web.edge.request import db, me, now, today
 
 # The lengths that every step offers beside its own.
 OFFERED_MINUTES = (5, 10, 20)
-LONGEST_MINUTES = 240
 
 # js/exposure/offline.js knows these words in braces.
 ANY_STEP = StepView(
@@ -145,7 +144,7 @@ def _standing_of(step: StepView, view: ExposureView | None) -> dict[str, Any]:
 
 def _lengths(step: StepView, plan: PlanView | None, asked: int | None) -> dict[str, Any]:
     """The lengths in minutes to choose from before a start, and the one that is chosen: the one `asked` for first."""
-    chosen = asked if asked is not None and 1 <= asked <= LONGEST_MINUTES else step.planned_minutes
+    chosen = asked if asked is not None and 1 <= asked <= MAX_MINUTES else step.planned_minutes
     offered = {*OFFERED_MINUTES, step.planned_minutes, chosen}
     if plan is not None:
         offered.add(plan.minutes)

@@ -58,7 +58,7 @@ def _new_step_page(fear: Fear, error: Invalid | None = None) -> ResponseReturnVa
         "suds": ladders.FIRST_SUDS,
         "planned_minutes": ladders.PLANNED_MINUTES,
         "check_in_minutes": me().check_in_minutes,
-        "stopping_rule": "time",
+        "stopping_rule": ladders.StoppingRule.time,
     }
     return form_page("ladder/new_step.html", "ladder/_step_form.html", error, form=form, fear=fear, step=None)
 

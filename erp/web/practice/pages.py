@@ -13,7 +13,7 @@ from flask_babel import ngettext
 from erp.domain.dates import ONE_DAY, local_day, minutes_done, minutes_left, week_of
 from erp.domain.exposure.reading import running_of
 from erp.domain.ladder.ladder import has_ladder, next_step
-from erp.domain.practice.days import DayView
+from erp.domain.practice.days import DayState, DayView
 from erp.domain.practice.record import Practice, practice_of
 from erp.domain.support.cheer import CheerView, latest_cheers
 from erp.domain.support.relation import supports_anybody
@@ -77,11 +77,11 @@ def _from_whom(cheers: Sequence[CheerView], *, yesterday: bool) -> str:
 
 def _headline(day: DayView) -> str:
     """The day in a few words: what is left, never what was missed."""
-    if day.state == "goal":
+    if day.state == DayState.goal:
         return _("Today’s practice is done")
-    if day.state == "paused":
+    if day.state == DayState.paused:
         return _("You are on a pause")
-    if day.state == "rest" and day.goal_seconds:
+    if day.state == DayState.rest and day.goal_seconds:
         return _("A rest day")
     if day.goal_seconds is not None:
         left = minutes_left(day.goal_seconds - day.seconds)

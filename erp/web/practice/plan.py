@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from erp.domain.errors import Invalid
 from erp.domain.practice import plan as plans
-from erp.domain.practice.days import PlanView
+from erp.domain.practice.days import PlanKind, PlanView
 from erp.domain.practice.record import practice_of
 from erp.web.edge.forms import form_page
 from erp.web.edge.request import db, me, now, see_other, today
@@ -73,7 +73,7 @@ def _plan_page(
 def _saved(current: PlanView | None, day: date) -> Mapping[str, object]:
     return {
         "minutes": current.minutes if current else SUGGESTED_MINUTES,
-        "kind": current.kind if current else "per_week",
+        "kind": current.kind if current else PlanKind.per_week,
         "days_per_week": current.days_per_week if current else SUGGESTED_DAYS,
         "starts_on": day.isoformat(),
     }

@@ -15,7 +15,7 @@ from erp.domain.dates import local_day
 from erp.domain.errors import Conflict, NotFound
 from erp.domain.support import invitation as invitations
 from erp.domain.support import relation as relations
-from erp.domain.support.invitation import InvitationView
+from erp.domain.support.invitation import InvitationState, InvitationView
 from erp.web.edge.notices import WITHDRAWN, done, says
 from erp.web.edge.request import db, me, now, own_origin, see_other
 from erp.web.edge.signin import public
@@ -92,11 +92,12 @@ def _invitation_page(token: str) -> ResponseReturnValue:
     except NotFound:
         return render_template("support/invitation.html", state="missing", invitation=None, own=False), 404
     state, support, own = str(found.state), None, False
+    is_open = found.state == InvitationState.open
     if current_user.is_authenticated:
         own = found.client_id == me().id
         support = relations.support_between(db(), found.client_id, me().id)
-        state = "known" if support else "own" if own and state == "open" else state
-    code = 200 if state in ("open", "own", "known") else 410
+        state = "known" if support else "own" if own and is_open else state
+    code = 200 if is_open or support else 410
     path = url_for("support.invitation", token=token)
     context = {"invitation": found, "support": support, "own": own, "path": path}
     return render_template("support/invitation.html", state=state, **context), code

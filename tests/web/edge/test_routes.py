@@ -20,7 +20,7 @@ from erp.storage.db import Sessions
 from erp.storage.notification import Device
 from erp.storage.support import Invitation, Support
 from erp.storage.tables import Base
-from tests.make.clock import NOON
+from tests.make.clock import NOW
 from tests.make.pages import HTMX, a_cheer, a_coach, a_ladder, a_pause, a_plan, an_exposure, an_invitation
 from tests.web.conftest import Phone
 
@@ -155,9 +155,9 @@ def ids(app: Flask, sessions: Sessions, client: Phone, coach: Phone) -> dict[str
     support = a_coach(sessions, client, coach)
     noted = {"suds": 62, "note": "private note", "learning": "private learning"}
     told = {"prediction": "private prediction", "likelihood": 77, "response": "private response"}
-    begun = NOON - timedelta(minutes=30)
+    begun = NOW - timedelta(minutes=30)
     exposure = an_exposure(sessions, client, ladder.steps[0], begun, noted=noted, expected_suds=61, **told)
-    cheer = a_cheer(sessions, support, "private cheer", timedelta(minutes=25))
+    cheer = a_cheer(sessions, support, "private cheer", NOW - timedelta(minutes=25))
     token, device = an_invitation(sessions, client), uuid.uuid4()
     with sessions.writing() as session:
         account = uuid.UUID(client.account_id)
@@ -355,7 +355,7 @@ def test_a_coach_sees_what_is_switched_on_and_nothing_else_anywhere(
 ):
     share(sessions, ids, *shared)
     if running:
-        begun = NOON - timedelta(minutes=3)
+        begun = NOW - timedelta(minutes=3)
         step = uuid.UUID(str(ids["step_id"]))
         words = {"prediction": "private prediction", "response": "private response"}
         an_exposure(sessions, client, step, begun, seconds=None, expected_suds=63, **words)
