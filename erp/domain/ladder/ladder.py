@@ -55,6 +55,11 @@ class StepView:
     runs: int
     ratings: list[int]
 
+    @property
+    def planned_seconds(self) -> int:
+        """How long it is practised."""
+        return self.planned_minutes * 60
+
 
 @dataclass(frozen=True, slots=True)
 class FearView:

@@ -16,12 +16,11 @@ from erp.domain.practice.record import practice_of
 from erp.web.edge.forms import form_page
 from erp.web.edge.request import db, me, now, see_other, today
 from erp.web.practice import blueprint
+from erp.web.practice.pages import WEEK
 
 SUGGESTED_MINUTES = 20
 SUGGESTED_DAYS = 5
 SUGGESTED_WEEKDAYS = range(5)
-# Some week, for the names of its days: Monday first.
-WEEK = [date(2024, 1, number) for number in range(1, 8)]
 
 
 @blueprint.get("/plan")
