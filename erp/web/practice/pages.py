@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
-from flask import get_template_attribute, render_template, url_for
+from flask import get_template_attribute, render_template
 from flask_babel import gettext as _
 
 from erp.domain.dates import ONE_DAY, local_day, week_of
@@ -83,21 +83,13 @@ def _from_whom(cheers: Sequence[CheerView], *, yesterday: bool) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """A day in its month. `url`: where it is told of, None where there is nothing to tell."""
-
-    day: DayView
-    url: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Turn:
     """A way from one month to the next, or to the one before."""
 
     rel: str
     icon: str
     text: str
-    url: str
+    to: date
 
 
 def month_page(first: date) -> str:
@@ -111,7 +103,7 @@ def month_page(first: date) -> str:
         names_year=first.year != today().year,
         turns=list(_turns(first)),
         weekdays=WEEK,
-        weeks=[[_cell(day) if day else None for day in week] for week in weeks_of(practice, first, last)],
+        weeks=weeks_of(practice, first, last),
         totals=totals,
         longest=totals.longest if 0 < totals.current < totals.longest else None,
     )
@@ -119,17 +111,9 @@ def month_page(first: date) -> str:
 
 def _turns(first: date) -> Iterator[Turn]:
     if first > FIRST_MONTH:
-        yield Turn("prev", "back", _("Previous month"), _month_url((first - ONE_DAY).replace(day=1)))
+        yield Turn("prev", "back", _("Previous month"), (first - ONE_DAY).replace(day=1))
     if first < LAST_MONTH:
-        yield Turn("next", "next", _("Next month"), _month_url(next_month(first)))
-
-
-def _month_url(first: date) -> str:
-    return url_for("practice.calendar", year=first.year, month=first.month)
-
-
-def _cell(day: DayView) -> Cell:
-    return Cell(day, url_for("practice.day", day=day.date) if day.lived else None)
+        yield Turn("next", "next", _("Next month"), next_month(first))
 
 
 def next_month(first: date) -> date:
