@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -28,6 +28,7 @@ from erp.domain.support.cheer import cheers_of
 from erp.domain.support.relation import has_supporters
 from erp.storage.exposure import Exposure
 from erp.storage.ladder import Step
+from erp.web.edge.forms import slider_value
 from erp.web.edge.request import db, me, now, today
 
 # The lengths that every step offers beside its own.
@@ -90,6 +91,7 @@ def page_without_step() -> str:
         account=me(),
         errors={},
         form={},
+        sliders=_sliders({}, ANY_STEP, ANY_STEP.suds),
         supporters=has_supporters(db(), me().id),
         **_standing_of(ANY_STEP, None),
         **_lengths(ANY_STEP, None, None),
@@ -109,6 +111,7 @@ def practice_page(
     state = fold(events)
     view = _exposure_view(found, step, state) if found else None
     shown_step = step_view(step)
+    last_suds = shown_step.suds if view is None or view.last_suds is None else view.last_suds
     return render_template(
         "exposure/practice.html",
         step=shown_step,
@@ -119,6 +122,7 @@ def practice_page(
         account=me(),
         errors=errors or {},
         form=request.form,
+        sliders=_sliders(request.form, shown_step, last_suds),
         paused=state.paused_at is not None,
         supporters=state.phase in (Phase.before, Phase.running) and has_supporters(db(), me().id),
         late=_is_late(view),
@@ -128,17 +132,34 @@ def practice_page(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Sliders:
+    """Where the sliders stand: those before the start, and the last one of all."""
+
+    expected_suds: object
+    likelihood: object
+    suds: object
+
+
+def _sliders(form: Mapping[str, object], step: StepView, last_suds: int) -> Sliders:
+    """Where the sliders stand: as sent in a form, else at the step's rating, in the middle, at the last check-in."""
+    return Sliders(
+        slider_value(form.get("expected_suds", step.suds)),
+        slider_value(form.get("likelihood")),
+        slider_value(form.get("suds", last_suds)),
+    )
+
+
 def _standing_of(step: StepView, view: ExposureView | None) -> dict[str, Any]:
     """Where the exposure stands; one that has not begun is as its step plans it."""
     if view is None:
         planned = step.planned_minutes * 60
-        standing = {"phase": Phase.before, "rule": step.stopping_rule, "early": False, "last_suds": step.suds}
+        standing = {"phase": Phase.before, "rule": step.stopping_rule, "early": False}
         return standing | {"ring": Ring(planned, planned)}
     return {
         "phase": view.phase,
         "rule": view.stopping_rule,
         "early": view.seconds < view.planned_seconds,
-        "last_suds": step.suds if view.last_suds is None else view.last_suds,
         "ring": Ring(view.planned_seconds, max(view.planned_seconds - view.seconds, 0)),
     }
 
