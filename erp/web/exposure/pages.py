@@ -30,6 +30,7 @@ from erp.storage.exposure import Exposure
 from erp.storage.ladder import Step
 from erp.web.edge.forms import slider_value
 from erp.web.edge.request import db, me, now, today
+from erp.web.exposure.words import Summary, end_text, summed_up
 
 # The lengths that every step offers beside its own.
 OFFERED_MINUTES = (5, 10, 20)
@@ -87,6 +88,7 @@ def page_without_step() -> str:
         exposure=None,
         record={"zone": me().time_zone},
         unknown=True,
+        text_end_halved=end_text(StoppingRule.halved),
         running=None,
         account=me(),
         errors={},
@@ -126,9 +128,9 @@ def practice_page(
         paused=state.paused_at is not None,
         supporters=state.phase in (Phase.before, Phase.running) and has_supporters(db(), me().id),
         late=_is_late(view),
+        summary=_summary_if_done(view),
         **_standing_of(shown_step, view),
         **_lengths(shown_step, plan_on(db(), me().id, today()), request.args.get("minutes", type=int)),
-        **_summary_of(view),
     )
 
 
@@ -154,11 +156,11 @@ def _standing_of(step: StepView, view: ExposureView | None) -> dict[str, Any]:
     """Where the exposure stands; one that has not begun is as its step plans it."""
     if view is None:
         planned = step.planned_minutes * 60
-        standing = {"phase": Phase.before, "rule": step.stopping_rule, "early": False}
+        standing = {"phase": Phase.before, "text_end": end_text(step.stopping_rule), "early": False}
         return standing | {"ring": Ring(planned, planned)}
     return {
         "phase": view.phase,
-        "rule": view.stopping_rule,
+        "text_end": end_text(view.stopping_rule),
         "early": view.seconds < view.planned_seconds,
         "ring": Ring(view.planned_seconds, max(view.planned_seconds - view.seconds, 0)),
     }
@@ -188,14 +190,14 @@ def _is_late(view: ExposureView | None) -> bool:
     return bool(view and view.finished_at and now() - view.finished_at > FORGOTTEN_AFTER)
 
 
-def _summary_of(view: ExposureView | None) -> dict[str, Any]:
-    return summary_context(view.local_date) if view and view.local_date and view.phase == Phase.done else {}
+def _summary_if_done(view: ExposureView | None) -> Summary | None:
+    return summary_of(view, view.local_date) if view and view.local_date and view.phase == Phase.done else None
 
 
-def summary_context(day: date) -> dict[str, Any]:
-    """What the summary shows beside the exposure: its day and the streak."""
+def summary_of(view: ExposureView, day: date) -> Summary:
+    """What an exposure came to, on its day and in all."""
     loaded = practice_of(db(), me().id, today(), day, day)
-    return {"day": loaded.between(day, day)[0], "totals": loaded.totals()}
+    return summed_up(view, loaded.between(day, day)[0], loaded.totals())
 
 
 def stamp(moment: datetime) -> str:
