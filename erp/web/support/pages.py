@@ -227,10 +227,11 @@ def client_card(view: ClientView, *, alone: bool, said: Said = NOTHING_SAID) -> 
 
 def ping_choices(asked: Collection[str]) -> list[Choice]:
     """Which pings a supporter may ask for, and which they do."""
-    return [
-        Choice(Kind.started, _("A practice begins"), Kind.started in asked),
-        Choice(Kind.finished, _("A practice is finished"), Kind.finished in asked),
-        Choice(Kind.goal, _("The day’s goal is reached"), Kind.goal in asked),
-        Choice(Kind.milestone, _("The streak reaches a milestone"), Kind.milestone in asked),
-        Choice(Kind.weekly, _("The week in one line"), Kind.weekly in asked),
-    ]
+    kinds = (
+        (Kind.started, _("A practice begins")),
+        (Kind.finished, _("A practice is finished")),
+        (Kind.goal, _("The day’s goal is reached")),
+        (Kind.milestone, _("The streak reaches a milestone")),
+        (Kind.weekly, _("The week in one line")),
+    )
+    return [Choice(kind, text, kind in asked) for kind, text in kinds]
