@@ -57,6 +57,16 @@ class StepView:
     runs: int
     ratings: list[int]
 
+    @property
+    def has_moved(self) -> bool:
+        """Whether it is rated otherwise than at first."""
+        return self.suds != self.first_suds
+
+    @property
+    def planned_seconds(self) -> int:
+        """How long it is practised."""
+        return self.planned_minutes * 60
+
 
 @dataclass(frozen=True, slots=True)
 class FearView:
@@ -66,11 +76,6 @@ class FearView:
     name: str
     archived: bool
     steps: list[StepView] = field(default_factory=list)
-
-    @property
-    def titles(self) -> dict[uuid.UUID, str]:
-        """The steps' titles by their ids."""
-        return {step.id: step.title for step in self.steps}
 
 
 def view_of(step: Step | Row[*tuple[Any, ...]], *, is_next: bool = False) -> StepView:

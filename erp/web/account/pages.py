@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import dataclass
 
 from cryptography.fernet import InvalidToken
 from flask import session, url_for
@@ -16,7 +17,6 @@ from erp.domain.account.account import zone_names
 from erp.domain.notification import device as devices
 from erp.storage.account import Account
 from erp.storage.db import box
-from erp.web.account import blueprint
 from erp.web.edge.request import db, me, now, see_other
 
 
@@ -43,18 +43,34 @@ def sign_out_here() -> BaseResponse:
     return see_other(url_for("shell.home"))
 
 
-@blueprint.app_template_global()
-def is_listed_zone(name: str) -> bool:
-    """Whether a zone is one of those to choose from, and not an old alias of one."""
-    return name in zone_names()
+@dataclass(frozen=True, slots=True)
+class ZoneChoice:
+    """The time zones to choose from, by region as (region, [(name, label)]), and the one that is chosen.
+
+    `unlisted`: the label of the chosen one where it is none of them, but an old alias of one.
+    """
+
+    chosen: str
+    unlisted: str | None
+    regions: list[tuple[str, list[tuple[str, str]]]]
 
 
-def zones() -> list[tuple[str, list[tuple[str, str]]]]:
-    """The time zones by region, as (region, [(name, label)]), for a select."""
+def zone_choice(chosen: object) -> ZoneChoice:
+    """The choice of a time zone, with one chosen or none yet."""
+    name = str(chosen or "")
+    unlisted = _label(name) if name and name not in zone_names() else None
+    return ZoneChoice(name, unlisted, _regions())
+
+
+def _label(zone: str) -> str:
+    return zone.replace("_", " ")
+
+
+def _regions() -> list[tuple[str, list[tuple[str, str]]]]:
     groups: dict[str, list[tuple[str, str]]] = {}
     for name in zone_names():
         region, _slash, city = name.partition("/")
-        groups.setdefault(region, []).append((name, city.replace("_", " ").replace("/", " – ")))
+        groups.setdefault(region, []).append((name, _label(city).replace("/", " – ")))
     return list(groups.items())
 
 

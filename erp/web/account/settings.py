@@ -15,9 +15,9 @@ from erp.domain.account import recovery, sign_in
 from erp.domain.dates import local_day
 from erp.domain.errors import Invalid
 from erp.web.account import blueprint
-from erp.web.account.pages import my_account, sign_out_here, this_device, zones
+from erp.web.account.pages import my_account, sign_out_here, this_device, zone_choice
 from erp.web.edge.formats import daymedium
-from erp.web.edge.forms import form_page
+from erp.web.edge.forms import check_ins, form_page, values_of
 from erp.web.edge.guard import limited_by_network
 from erp.web.edge.notices import SAVED, done, says
 from erp.web.edge.request import by_htmx, db, me, now, see_other, today
@@ -34,13 +34,16 @@ def account() -> ResponseReturnValue:
 
 def _account_page(fragment: str, error: Invalid | None = None, *, sent: str | None = "form") -> ResponseReturnValue:
     """The page of two forms: `fragment` is the one that was sent."""
+    saved = {name: getattr(me(), name) for name in DETAILS}
+    values = values_of(saved, error if sent else None)
     return form_page(
         "account/account.html",
         fragment,
         error,
         sent=sent,
-        form={name: getattr(me(), name) for name in DETAILS},
-        zones=zones(),
+        form=saved,
+        zones=zone_choice(values.get("time_zone")),
+        check_ins=check_ins(values),
         # The fragments do not show it.
         left=None if error and by_htmx() else recovery.codes_left(db(), me().id),
         notice=_("Saved.") if says(SAVED) else None,

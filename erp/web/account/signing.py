@@ -11,8 +11,8 @@ from erp.domain.errors import Conflict, Invalid, Problem
 from erp.services import services
 from erp.storage.account import Account
 from erp.web.account import blueprint
-from erp.web.account.pages import codes_page_of, show_codes, sign_out_here, zones
-from erp.web.edge.forms import form_page
+from erp.web.account.pages import codes_page_of, show_codes, sign_out_here, zone_choice
+from erp.web.edge.forms import form_page, values_of
 from erp.web.edge.guard import limited, limited_by_network
 from erp.web.edge.request import db, now, see_other
 from erp.web.edge.signin import enter, public, safe_next
@@ -56,7 +56,12 @@ def make_account() -> ResponseReturnValue:
 
 def _sign_up_page(error: Invalid | None = None) -> ResponseReturnValue:
     form = {"next": request.args.get("next", "")}
-    return form_page("account/sign_up.html", "account/_sign_up_form.html", error, form=form, zones=zones())
+    values = values_of(form, error)
+    invited = str(values.get("next", "")).startswith(f"{request.script_root}/invitations/")
+    zones = zone_choice(values.get("time_zone"))
+    return form_page(
+        "account/sign_up.html", "account/_sign_up_form.html", error, form=form, zones=zones, invited=invited
+    )
 
 
 @blueprint.get("/sign-in")
