@@ -1,8 +1,11 @@
 import calendar
+import gc
 import json
 import logging
 import re
 import time
+import tracemalloc
+import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -375,3 +378,30 @@ def test_an_unexpected_error_is_logged_without_what_somebody_wrote(
 def test_attempts_from_one_ipv6_network_are_counted_together(app: Flask, address: str, counted_as: str):
     with app.test_request_context("/sign-in", environ_base={"REMOTE_ADDR": address}):
         assert client_network() == counted_as
+
+
+@pytest.mark.parametrize("header", ["Referer", "HX-Current-URL"])
+@pytest.mark.parametrize("address", ["http://[", "http://[::1", "//[x]/", "\x7f"])
+def test_an_address_that_is_none_is_no_page_to_come_back_to(nobody: Phone, header: str, address: str):
+    for headers in ({header: address}, {header: address, "HX-Request": "true"}):
+        assert nobody.post("/ladder/new", headers=headers).status_code in (303, 401)
+        assert nobody.get("/today", headers=headers).status_code in (303, 401)
+
+
+def test_pages_to_go_to_next_do_not_fill_the_memory(nobody: Phone):
+    def ask(number: int) -> None:
+        assert nobody.get(f"/sign-in?next=/{number}{'x' * 20_000}").status_code == 200
+
+    for number in range(20):
+        ask(number)
+    tracemalloc.start()
+    try:
+        before, _peak = tracemalloc.get_traced_memory()
+        for number in range(100, 400):
+            ask(number)
+        urllib.parse.urlsplit.cache_clear()  # what the test's own client asked for: 128 addresses
+        gc.collect()
+        after, _peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 2_000_000
