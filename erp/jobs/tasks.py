@@ -74,12 +74,15 @@ class Jobs:
 
     def swept_lately(self) -> bool:
         """Whether a worker swept within the last minutes."""
-        swept = self.queue.get(LAST_SWEEP, peek=True)
-        return swept is not None and self.clock() - swept < SWEPT_WITHIN
+        try:
+            swept = self.queue.get(LAST_SWEEP, peek=True)
+            return isinstance(swept, str) and self.clock() - datetime.fromisoformat(swept) < SWEPT_WITHIN
+        except (TypeError, ValueError):  # nobody who sweeps wrote this
+            return False
 
     def sweep_now(self) -> None:
         """Leave a sign of life, and deliver what no nudge told of."""
-        self.queue.put(LAST_SWEEP, self.clock())
+        self.queue.put(LAST_SWEEP, self.clock().isoformat())
         self.deliver_now()
 
     def deliver_now(self) -> None:
