@@ -3,11 +3,14 @@
 import http.client
 import resource
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from flask import Flask
@@ -15,6 +18,7 @@ from waitress import wasyncore
 
 from erp import serving
 from erp.settings import Settings
+from tests.make.patience import until
 from tests.make.server import Server as Process
 
 PATIENCE = 30
@@ -113,6 +117,42 @@ def test_connections_that_are_slow_or_idle_keep_nobody_out(process: Process, cou
                 assert answer_of(connection).startswith(b"HTTP/1.1 200")
         assert status(process.port, "/healthz") == 200
         assert status(process.port, "/sign-in") == 200
+
+
+@pytest.mark.slow
+def test_while_writers_wait_for_a_lock_held_elsewhere_pages_are_answered(tmp_path: Path):
+    process = Process(tmp_path, {"RUNG_ATTEMPTS": "1000"})
+    process.start()
+
+    def sign_up(number: int) -> tuple[int, str | None]:
+        form = {"email": f"p{number}@x.example", "password": "ten blue lamps sing", "display_name": "P"}
+        body = urlencode(form | {"time_zone": "UTC"})
+        headers = {"Origin": process.origin, "Content-Type": "application/x-www-form-urlencoded"}
+        with closing(http.client.HTTPConnection("127.0.0.1", process.port, timeout=PATIENCE)) as connection:
+            connection.request("POST", "/sign-up", body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.headers["Retry-After"]
+
+    try:
+        with (
+            closing(sqlite3.connect(tmp_path / "rung.db", isolation_level=None)) as elsewhere,
+            ThreadPoolExecutor(8) as threads,
+        ):
+            elsewhere.execute("BEGIN IMMEDIATE")
+            writers = [threads.submit(sign_up, number) for number in range(8)]
+            # As soon as the first was sent away, all threads have met the lock.
+            wait(writers, return_when=FIRST_COMPLETED)
+            for path in ("/healthz", "/sign-in", "/about"):
+                assert status(process.port, path) == 200
+            assert not all(writer.done() for writer in writers)
+            assert {writer.result()[0] for writer in writers} == {503}
+            assert all(int(writer.result()[1] or 0) > 0 for writer in writers)
+            # What it found out it knows for a second.
+            until(lambda: status(process.port, "/readyz") == 503, PATIENCE)
+            elsewhere.execute("ROLLBACK")
+            assert sign_up(9)[0] == 303
+    finally:
+        process.stop()
 
 
 @pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nCookie: ", b"GET /sign-in?next=/"])
