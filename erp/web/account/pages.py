@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from erp.domain.account import account as accounts
 from erp.domain.account.account import zone_names
 from erp.domain.notification import device as devices
+from erp.services import services
 from erp.storage.account import Account
 from erp.storage.db import box
 from erp.web.account import blueprint
@@ -22,6 +23,13 @@ from erp.web.edge.request import db, me, see_other
 def my_account() -> Account:
     """The row of who is signed in, to change it."""
     return accounts.account_of(db(), me().id)
+
+
+def known_account() -> Account:
+    """The row of who is signed in, read with no lock held: for checking a password, which takes its time on purpose."""
+    db().rollback()
+    with services().sessions.reading() as reading:
+        return reading.get_one(Account, me().id)
 
 
 def this_device() -> uuid.UUID | None:
