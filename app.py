@@ -70,6 +70,7 @@ def _migrate(settings: Settings) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise BadSetting(done.stderr.strip().rpartition("\n")[2] or "The database could not be brought up to date.")
+    print(done.stdout, end="", flush=True)
 
 
 def _listen(settings: Settings) -> socket.socket:

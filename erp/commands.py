@@ -15,6 +15,8 @@ from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from erp.domain.account.account import sign_out_everywhere
+from erp.domain.account.signing import account_at
 from erp.domain.upkeep.integrity import Finding, accounts, check_account, count_accounts
 from erp.domain.upkeep.orphans import check_links, check_readable, drop_unreadable
 from erp.jobs.queue import worker
@@ -28,6 +30,7 @@ from erp.storage.resealing import open_everything, reseal
 def install(app: Flask) -> None:
     """Add the commands to the application."""
     app.cli.add_command(rotate_data_keys)
+    app.cli.add_command(sessions)
     for command in (run_worker, check_database, repair_database, back_up, restore_database):
         app.cli.add_command(command)
 
@@ -58,6 +61,24 @@ def rotate_data_keys() -> None:
             "Some texts open with none of the data keys. Nothing was changed; put the older keys back."
         ) from error
     click.echo("Everything is encrypted with the first data key. Restart Rung with it first; then the others can go.")
+
+
+@click.group("sessions")
+def sessions() -> None:
+    """Where people are signed in."""
+
+
+@sessions.command("end")
+@click.argument("email")
+def end_sessions(email: str) -> None:
+    """Sign the person with this address out everywhere, and notify their devices no more."""
+    with _sentences(), _current_sessions().writing() as session:
+        account = account_at(session, email)
+        if account is None:
+            raise click.ClickException("Nobody has an account with this address.")
+        sign_out_everywhere(session, account, services().clock())
+        session.commit()
+    click.echo("They are signed out everywhere.")
 
 
 @click.command("worker")

@@ -20,10 +20,11 @@ from uuid6 import uuid7
 from erp.domain.account import signing
 from erp.domain.dates import utc_now
 from erp.domain.delivery import hand_out
-from erp.domain.exposure.event import EventKind, IncomingEvent, parse
+from erp.domain.exposure.event import EventKind, IncomingEvent, PredictionOutcome, parse
 from erp.domain.ladder import ladder as ladders
 from erp.domain.notification import kinds
 from erp.domain.practice import plan as plans
+from erp.domain.practice.days import PlanKind
 from erp.domain.recording import record
 from erp.domain.support import cheer as cheers
 from erp.domain.support import invitation as invitations
@@ -64,6 +65,7 @@ LEARNINGS = (
     "The second half was easier than the first.",
     "Not knowing is unpleasant. I can do unpleasant.",
 )
+OUTCOMES = (PredictionOutcome.no, PredictionOutcome.no, PredictionOutcome.no, PredictionOutcome.partly)
 PREDICTIONS = ("I will not be able to stand it", "It will get worse and worse", "Something bad will happen")
 
 
@@ -117,7 +119,7 @@ class History:
             response=step.response,
             planned_minutes=planned,
             check_in_minutes=5,
-            stopping_rule="time",
+            stopping_rule=ladders.StoppingRule.time,
             zone=ZONE,
         )
         peak = self._near(expected + 15)
@@ -133,7 +135,7 @@ class History:
             EventKind.noted,
             minutes + 0.5,
             suds=self._near(expected * 0.5),
-            outcome=self.dice.choice(("no", "no", "no", "partly")) if predicted else None,
+            outcome=self.dice.choice(OUTCOMES) if predicted else None,
             learning=self.dice.choice(LEARNINGS) if self.dice.random() < 0.5 else "",
             note="",
         )
@@ -179,7 +181,7 @@ def _coach(session: Session, account: Account, now: datetime) -> Support:
     person = {"email": COACH_EMAIL, "password": PASSWORD, "display_name": "Sam", "time_zone": ZONE}
     coach, _codes = signing.sign_up(session, person, now)
     support = invitations.accept(session, invitations.invite(session, account.id, now).token, coach.id, now)
-    relations.share(support, {"titles": "1", "contact": "every", "told": kinds.PINGS})
+    relations.share(support, {"titles": "1", "contact": kinds.Contact.every, "told": kinds.PINGS})
     return support
 
 
@@ -190,7 +192,13 @@ def _ladder(
     session.flush()
     made = []
     for suds, title, response in rungs:
-        raw = {"title": title, "suds": suds, "response": response, "details": "", "stopping_rule": "time"}
+        raw = {
+            "title": title,
+            "suds": suds,
+            "response": response,
+            "details": "",
+            "stopping_rule": ladders.StoppingRule.time,
+        }
         raw |= {"planned_minutes": 20, "check_in_minutes": 5}
         made.append(ladders.save_step(session, fear, raw, now))
     session.flush()
@@ -199,9 +207,9 @@ def _ladder(
 
 def _change_plans(session: Session, account_id: uuid.UUID, number: int, day: date, now: datetime) -> None:
     changes: dict[int, dict[str, Any]] = {
-        0: {"minutes": "10", "kind": "per_week", "days_per_week": "4"},
-        28: {"minutes": "15", "kind": "weekdays", "weekdays": ["0", "1", "3", "4", "6"]},
-        70: {"minutes": "20", "kind": "per_week", "days_per_week": "5"},
+        0: {"minutes": "10", "kind": PlanKind.per_week, "days_per_week": "4"},
+        28: {"minutes": "15", "kind": PlanKind.weekdays, "weekdays": ["0", "1", "3", "4", "6"]},
+        70: {"minutes": "20", "kind": PlanKind.per_week, "days_per_week": "5"},
     }
     if number in changes:
         plans.set_plan(session, account_id, changes[number], day)

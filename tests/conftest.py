@@ -15,20 +15,11 @@ import pytest
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.orm import Session
 
-from erp.settings import Settings, VapidKeys
+from erp.settings import Settings
 from erp.storage.db import box, open_engine
 from erp.storage.migrating import migrate
 from erp.storage.tables import Base
-
-DATA_KEY = "cnVuZy10ZXN0cy1vbmx5LXJ1bmctdGVzdHMtb25seS0="
-SECRET_KEY = "only-for-the-tests-only-for-the-tests-only-for-the-tests"
-VAPID = VapidKeys(
-    private=bytes.fromhex("5119937ca724871d2e835ec1a4276b7d4e0ee8d284972196fc6070eaccc59117"),
-    public=bytes.fromhex(
-        "043e43d488725259616b07dea0ab66134279132de548dc4fbc5818c2422ab00d06"
-        "4fdf288a0e8eb887daabfab003b2903ceec53fe696ed95a14aef18f4ad76dc45"
-    ),
-)
+from tests.make.keys import DATA_KEY, SECRET_KEY, VAPID
 
 hypothesis.settings.register_profile("rung", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("rung")

@@ -52,7 +52,8 @@ page from the installed packages, and `make check` fails when a requirement is m
 
 Names are SPDX identifiers. The lists hold what one installation with Python {python} on {system} brings; other systems
 and versions may need a few packages more or fewer. The repository holds none of these packages, but for the two
-JavaScript files under `static/vendor/`, which lie there with their licences.
+JavaScript files under `static/vendor/`, which lie there with their licences. The digests of common passwords come from
+SecLists' "10 million password list" (MIT).
 """
 
 

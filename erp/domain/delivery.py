@@ -47,7 +47,7 @@ PEOPLE_AT_ONCE = 100
 TAKEN_AT_ONCE = 32
 LEASE = timedelta(seconds=30)
 FIRST_RETRY = timedelta(seconds=5)
-LONGEST_RETRY = timedelta(minutes=15)
+MAX_RETRY = timedelta(minutes=15)
 KEEP_NOTIFICATIONS_FOR = KEEP_INVITATIONS_FOR = timedelta(days=30)
 
 
@@ -334,7 +334,7 @@ def _stop(device: Device, claimed: Claimed, now: datetime) -> None:
 def retry_in(attempts: int, asked: timedelta | None, jitter: float) -> timedelta:
     """How long to wait after so many attempts: twice as long each time, and never less than the service asked for."""
     doubled: timedelta = FIRST_RETRY * 2 ** min(attempts - 1, 10)
-    backoff = min(doubled, LONGEST_RETRY) * jitter
+    backoff = min(doubled, MAX_RETRY) * jitter
     return max(backoff, asked or timedelta())
 
 

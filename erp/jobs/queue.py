@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 NAME = "rung"
 WORKERS = 2
 # An idle worker looks into an SQLite queue at least so often; PostgreSQL notifies it.
-LONGEST_WAIT_SECONDS = 0.5
+MAX_WAIT_SECONDS = 0.5
 SHUTDOWN_SECONDS = 15
 
 
@@ -68,7 +68,7 @@ class Embedded(Consumer):
     """A worker in threads of this process, which leaves the process's signals alone."""
 
     def __init__(self, queue: Huey) -> None:
-        super().__init__(queue, workers=WORKERS, max_delay=LONGEST_WAIT_SECONDS, shutdown_timeout=SHUTDOWN_SECONDS)
+        super().__init__(queue, workers=WORKERS, max_delay=MAX_WAIT_SECONDS, shutdown_timeout=SHUTDOWN_SECONDS)
 
     def _set_signal_handlers(self) -> None:
         """Nothing: the server has its own."""
@@ -80,6 +80,6 @@ def worker(queue: Huey, *, periodic: bool) -> Consumer:
         queue,
         workers=WORKERS,
         periodic=periodic,
-        max_delay=LONGEST_WAIT_SECONDS,
+        max_delay=MAX_WAIT_SECONDS,
         shutdown_timeout=SHUTDOWN_SECONDS,
     )

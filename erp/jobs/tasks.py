@@ -14,6 +14,8 @@ from functools import cached_property
 
 from huey import crontab
 
+from erp.domain.account import account as accounts
+from erp.domain.account import sign_in
 from erp.domain.dates import utc_now
 from erp.domain.delivery import Attempt, Claimed, Dropped, claim, hand_out, mark, next_due, tidy
 from erp.domain.notification.kinds import Outcome
@@ -175,7 +177,8 @@ class Jobs:
     def tidy_now(self) -> None:
         """Forget what nobody needs any more."""
         with self.sessions.writing() as session:
-            tidy(session, self.clock())
+            for forget in (tidy, accounts.tidy, sign_in.tidy):
+                forget(session, self.clock())
             session.commit()
 
     def close(self) -> None:

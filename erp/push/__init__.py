@@ -32,7 +32,7 @@ __all__ = ["Message", "Outcome", "Push", "Result"]
 log = logging.getLogger("rung.push")
 
 LARGEST_PAYLOAD = 2048
-LONGEST_TTL = 28 * 24 * 60 * 60
+MAX_TTL = 28 * 24 * 60 * 60
 URGENCIES = tuple(Urgency)
 TOKEN_LIFE = 12 * 60 * 60
 TOKEN_MARGIN = 60 * 60
@@ -55,8 +55,8 @@ class Message:
     def __post_init__(self) -> None:
         if len(self.payload) > LARGEST_PAYLOAD:
             raise ValueError(f"the payload has {len(self.payload)} bytes, more than {LARGEST_PAYLOAD}")
-        if not 0 <= self.ttl <= LONGEST_TTL:
-            raise ValueError(f"the time to live of {self.ttl} s is not between 0 and {LONGEST_TTL}")
+        if not 0 <= self.ttl <= MAX_TTL:
+            raise ValueError(f"the time to live of {self.ttl} s is not between 0 and {MAX_TTL}")
         if self.urgency not in URGENCIES:
             raise ValueError(f"the urgency {self.urgency!r} is none of {', '.join(URGENCIES)}")
         if self.topic is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", self.topic):

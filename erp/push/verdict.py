@@ -12,7 +12,7 @@ import httpx
 from erp.domain.notification.kinds import Outcome
 from erp.push.connection import Answer
 
-LONGEST_WAIT = timedelta(days=1)
+MAX_WAIT = timedelta(days=1)
 SHOWN = 500
 
 # "This subscription was made with another key", in lower case. Google answers 403 and a sentence (today's, an older
@@ -84,7 +84,7 @@ def _wait(retry_after: str | None, now: float) -> timedelta | None:
         except (ValueError, OverflowError):
             return None
         wait = until.replace(tzinfo=until.tzinfo or UTC) - datetime.fromtimestamp(now, UTC)
-    return min(max(wait, timedelta(0)), LONGEST_WAIT)
+    return min(max(wait, timedelta(0)), MAX_WAIT)
 
 
 def legible(said: str, endpoint: str) -> str:

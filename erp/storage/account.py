@@ -1,4 +1,4 @@
-"""Accounts and their recovery codes."""
+"""Accounts, where their people are signed in, and their recovery codes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from erp.storage.db import Base
 
 
 class Account(Base):
-    """One person. `session_epoch` is part of every session cookie: adding one signs out everywhere.
+    """One person. `session_epoch` is part of the cookies of before `SignIn`: adding one makes them worthless.
 
     Quiet hours are minutes after local midnight, and may reach over it; equal ends mean that there are none. With
-    `phone_key` the person's phones lock what they keep of unsent practice; only a signed-in page is told it.
+    `phone_key` the person's phones lock what they keep of unsent practice; only a signed-in page is told it. It changes
+    with the password and at a sign-out everywhere.
     """
 
     __tablename__ = "account"
@@ -37,12 +38,46 @@ class Account(Base):
     phone_key: Mapped[bytes] = mapped_column(LargeBinary(32), default=lambda: secrets.token_bytes(32))
 
 
+class SignIn(Base):
+    """One browser in which a person is signed in, or was until `ended_at`.
+
+    `digest` is the SHA-256 of the unguessable token (256 bits) in its cookie. `seen_at` moves once a day at most.
+    `device_id` is the browser as one that is notified.
+    """
+
+    __tablename__ = "sign_in"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"), index=True)
+    device_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("device.id", ondelete="SET NULL"), index=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    browser: Mapped[str] = mapped_column(String(80))
+    made_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class FormerPhoneKey(Base):
+    """A `phone_key` of before: what a phone that was away had locked with it can still be read."""
+
+    __tablename__ = "former_phone_key"
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"), index=True)
+    key: Mapped[bytes] = mapped_column(LargeBinary(32))
+    replaced_at: Mapped[datetime]
+
+
 class RecoveryCode(Base):
-    """One single-use code, kept as a SHA-256 digest (the codes carry 80 random bits, so no salt is needed)."""
+    """One single-use code, kept as a SHA-256 digest (the codes carry 118 random bits, so no salt is needed).
+
+    `confirmed_at` is when the person said that they have the set; the set of before lives until then.
+    """
 
     __tablename__ = "recovery_code"
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"), index=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    confirmed_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]

@@ -222,10 +222,10 @@ def test_the_clients_own_phone_rings_at_the_end_also_when_the_page_that_nobody_s
     step = step_id(firefox.script(PAGE, rating), STEPS[0][0])
     firefox.send(rating, {f"suds-{step}": "30"})
     exposure = str(uuid7())
-    # Half of its minute is left for the page to open and to be hidden.
+    # A minute and a half is left for the page to open and to be hidden.
     begun = datetime.now(UTC) - timedelta(seconds=30)
     start = {"id": str(uuid7()), "exposure": exposure, "kind": "started", "at": begun.isoformat(), "step": step}
-    start |= {"planned_minutes": 1, "check_in_minutes": 0, "stopping_rule": "time"}
+    start |= {"planned_minutes": 2, "check_in_minutes": 0, "stopping_rule": "time"}
     assert firefox.script(TELL, start) == 200
     firefox.goto(f"/exposures/{exposure}")
     firefox.until(

@@ -31,7 +31,7 @@ def sign_up(page: Page) -> None:
     page.get_by_role("button", name="Sign up").tap()
 
     expect(page).to_have_url(re.compile("/account/codes$"))
-    codes = re.findall(r"\b[a-z0-9]{4}(?:-[a-z0-9]{4}){3}\b", page.locator("main").inner_text())
+    codes = re.findall(r"\b[a-z0-9]{4}(?:-[a-z0-9]{4}){5}\b", page.locator("main").inner_text())
     assert len(codes) == 8
     with page.expect_download() as download:
         page.locator("form[action$='/codes/download'] button").tap()

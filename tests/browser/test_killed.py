@@ -105,16 +105,16 @@ def frozen(page: Page, until: float) -> None:
 
 def test_a_page_that_is_frozen_past_the_end_finishes_at_the_planned_end(signed_in: Page):
     steps = make_ladder(signed_in.context)
-    # Half of its minute is left for the page to open and be tapped on.
-    began = time.time() - 30
-    exposure = started_elsewhere(signed_in.context, steps[0], ago=30)
+    # A minute is left for the page to open and be tapped on.
+    began = time.time() - 60
+    exposure = started_elsewhere(signed_in.context, steps[0], ago=60, planned_minutes=2)
     signed_in.goto(f"/exposures/{exposure}")
     ready(signed_in)
     signed_in.locator("[data-part=resisted]").tap()
     all_sent(signed_in)
-    frozen(signed_in, until=began + 63)
+    frozen(signed_in, until=began + 123)
     expect(signed_in.locator("[data-section=after] h1")).to_be_visible()
     all_sent(signed_in)
     events = signed_in.context.request.get(f"/exposures/{exposure}/record").json()["events"]
     assert [event["kind"] for event in events] == ["started", "resisted", "finished"]
-    expect(signed_in.locator("[data-section=after]")).to_contain_text("1 min practised")
+    expect(signed_in.locator("[data-section=after]")).to_contain_text("2 min practised")

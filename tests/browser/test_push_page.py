@@ -6,6 +6,7 @@ panel's own logic runs against a subscription that the page makes up. A real one
 
 import json
 import re
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -64,6 +65,8 @@ PushManager.prototype.subscribe = async ({ applicationServerKey: key }) => {
 };
 """
 
+LOST_AFTER = 20.0  # seconds
+
 
 @pytest.fixture
 def allowed(phone: Callable[..., BrowserContext], problems: Problems) -> Page:
@@ -94,6 +97,7 @@ class Pushes:
         known: dict[str, dict[str, Any]] = {}
         self.devtools.on("ServiceWorker.workerVersionUpdated", lambda event: known.update(by_id(event["versions"])))
         self.devtools.send("ServiceWorker.enable")
+        self.delivered: dict[str, str] = {}
 
         def mine() -> list[str]:
             return [each["registrationId"] for each in known.values() if here in each.get("controlledClients", ())]
@@ -113,13 +117,26 @@ class Pushes:
         """A message as the worker of the server writes it."""
         notification = {"title": title, "body": "A word helps.", "lang": "en-GB", "tag": tag, "data": {}} | more
         notification["navigate"] = self.origin + navigate
-        self.deliver(json.dumps({"web_push": 8030, "mutable": True, "app_badge": 1, "notification": notification}))
+        self.delivered[tag] = json.dumps(
+            {"web_push": 8030, "mutable": True, "app_badge": 1, "notification": notification}
+        )
+        self.deliver(self.delivered[tag])
 
     def shown(self) -> list[dict[str, Any]]:
         return list(self.page.evaluate(SHOWN))
 
     def tap(self, tag: str = "tag", action: str = "") -> None:
-        until(self.page, lambda: [each for each in self.shown() if each["tag"] == tag])
+        # A message for a worker that is just going to sleep may get lost; a push service would send it again.
+        again = time.monotonic() + LOST_AFTER
+
+        def here() -> bool:
+            nonlocal again
+            if time.monotonic() > again:
+                again = time.monotonic() + LOST_AFTER
+                self.deliver(self.delivered[tag])
+            return any(each["tag"] == tag for each in self.shown())
+
+        until(self.page, here)
         self.worker.evaluate(TAP, [tag, action])
 
 

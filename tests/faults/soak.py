@@ -18,7 +18,6 @@ import sys
 import tempfile
 import threading
 import time
-from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -34,17 +33,16 @@ from erp.domain.support import invitation as invitations
 from erp.jobs.tasks import Jobs
 from erp.settings import Settings
 from erp.storage.db import Sessions, box, open_engine
-from tests.conftest import DATA_KEY, SECRET_KEY, VAPID
 from tests.faults.ledger import Audit, Ledger, Told, audit, told
 from tests.faults.phone import Person, Phone
 from tests.faults.proxy import ROUGH, Fault, Proxy
 from tests.make.crew import Clock, an_account
+from tests.make.keys import DATA_KEY, KEY_SETTINGS, SECRET_KEY, VAPID
 from tests.make.phone import new_address, quiet_zone
 from tests.make.push_service import CREATED, RESET, Answer, PushService, answers, busy
-from tests.make.server import Server
+from tests.make.server import ROOT, Server
 from tools.browser import find
 
-ROOT = Path(__file__).parents[2]
 # Seconds. Time decides nothing: these only end a run that hangs.
 CATCH_UP = 240
 DELIVERED = 240
@@ -170,17 +168,8 @@ class Place:
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder = folder
         self.sink = PushService()
-        keys = " ".join(urlsafe_b64encode(key).rstrip(b"=").decode() for key in (VAPID.private, VAPID.public))
-        self.server = Server(
-            folder,
-            {
-                "RUNG_ATTEMPTS": "100000",
-                "RUNG_PUSH_HOSTS": self.sink.origin,
-                "RUNG_SECRET_KEYS": SECRET_KEY,
-                "RUNG_DATA_KEYS": DATA_KEY,
-                "RUNG_VAPID_KEYS": keys,
-            },
-        )
+        extra = {"RUNG_ATTEMPTS": "100000", "RUNG_PUSH_HOSTS": self.sink.origin} | KEY_SETTINGS
+        self.server = Server(folder, extra)
         self.worker: subprocess.Popen[bytes] | None = None
         self.proxy = Proxy(self.server.port, seed)
         self.engine = open_engine(f"sqlite:///{folder / 'rung.db'}")

@@ -1,23 +1,26 @@
-"""The moment around which the web tests happen, and a clock that knows nothing of the real time.
+"""The moment around which the tests happen, and a clock that knows nothing of the real time.
 
-So no test of a page depends on the hour, the day, the week or the year in which it runs.
+So no test depends on the hour, the day, the week or the year in which it runs. The web tests hold at any moment:
+RUNG_TEST_NOW is another one to try, as 2026-03-29T00:59:30+00:00.
 """
 
+import os
 from datetime import UTC, datetime, timedelta
 
 ZONE = "Europe/Lisbon"
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)  # a Wednesday; in November the zone's clocks show UTC
+NOW = datetime.fromisoformat(os.environ.get("RUNG_TEST_NOW") or NOON.isoformat()).astimezone(UTC)
 A_TICK = timedelta(milliseconds=1)
 
 
 class Clock:
-    """A clock for an application: from NOON on it ticks once at each look, until a test stands it somewhere.
+    """A clock for an application: from NOW on it ticks once at each look, until a test stands it somewhere.
 
     It ticks because pages sort by when things were made: what was made later must be later.
     """
 
     def __init__(self) -> None:
-        self._moment, self._tick = NOON, A_TICK
+        self._moment, self._tick = NOW, A_TICK
 
     def __call__(self) -> datetime:
         self._moment += self._tick

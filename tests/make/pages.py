@@ -22,7 +22,7 @@ from erp.domain.support import relation as relations
 from erp.storage.account import Account
 from erp.storage.db import Sessions
 from erp.storage.support import Support
-from tests.make.clock import NOON, ZONE
+from tests.make.clock import NOW, ZONE
 from tests.web.conftest import Phone
 
 STEPS = (("look at a photo of a dog", 30), ("stand beside a dog", 70))
@@ -135,20 +135,18 @@ def a_coach(sessions: Sessions, client: Phone, coach: Phone, **shared: Any) -> u
         return support.id
 
 
-def a_cheer(
-    sessions: Sessions, support: uuid.UUID, text: str = "That took courage.", ago: timedelta = timedelta()
-) -> uuid.UUID:
-    """A cheer that the supporter of a relation sent so long ago."""
+def a_cheer(sessions: Sessions, support: uuid.UUID, text: str = "That took courage.", at: datetime = NOW) -> uuid.UUID:
+    """A cheer that the supporter of a relation sent at that moment."""
     with sessions.writing() as session:
         raw = {"text": text, "anyway": "1"}
-        cheer = cheers.send(session, session.get_one(Support, support), raw, NOON - ago)
+        cheer = cheers.send(session, session.get_one(Support, support), raw, at)
         session.commit()
         return cheer.id
 
 
 def today() -> date:
     """The date on which the tests stand."""
-    return local_day(NOON, ZONE)
+    return local_day(NOW, ZONE)
 
 
 def error_beside(answer: TestResponse, field: str) -> str:

@@ -38,6 +38,7 @@ REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", event =>
   console.error(`CSP: ${event.violatedDirective} blocked ${event.blockedURI}`));
 """
+LONGER_THAN_THE_KIT = 20.0  # seconds: the service worker waits for it for 15
 OUTBOX_SIZE = """
 async () => {
   if (!(await indexedDB.databases()).some(each => each.name === "rung")) return 0;
@@ -165,6 +166,20 @@ def controlled(page: Page) -> None:
 def all_sent(page: Page) -> None:
     """Wait until the outbox of this phone is empty."""
     until(page, lambda: page.evaluate(OUTBOX_SIZE) == 0)
+
+
+def kit_says(page: Page, word: str) -> None:
+    """Wait until the offline pages that are kept hold the word. What took the phone too long, the next page tries."""
+    asked_again = time.monotonic() + LONGER_THAN_THE_KIT
+
+    def here() -> bool:
+        nonlocal asked_again
+        if time.monotonic() > asked_again:
+            asked_again = time.monotonic() + LONGER_THAN_THE_KIT
+            page.reload()
+        return word in page.evaluate("caches.match('/kit').then(kit => kit?.text() ?? '')")
+
+    until(page, here)
 
 
 def kept(page: Page) -> dict[str, list[str]]:

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,38 @@ from tests.make.patience import PATIENCE
 from tests.make.ports import free_port
 
 ROOT = Path(__file__).parents[2]
+
+
+def environment(**own: str) -> dict[str, str]:
+    """The environment for a process of Rung's: no settings but its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RUNG_", "DATABASE_"))}
+    return kept | own
+
+
+def status(port: int, path: str, timeout: float = PATIENCE) -> int:
+    """With what the server on the port answers."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)) as connection:
+        connection.request("GET", path)
+        with connection.getresponse() as answer:
+            answer.read()
+            return answer.status
+
+
+def ready(port: int) -> bool:
+    """Whether /readyz says yes."""
+    try:
+        return status(port, "/readyz", 2) == 200
+    except OSError:
+        return False
+
+
+def wait_for(port: int, process: subprocess.Popen[Any], log: Path | None = None) -> None:
+    """Return when the server is ready; else fail with what stands in its log, or with what it said."""
+    deadline = time.monotonic() + PATIENCE
+    while not ready(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"it did not start: {log.read_text()[-3000:] if log else process.communicate(timeout=5)}")
+        time.sleep(0.05)
 
 
 class Server:
@@ -30,9 +64,8 @@ class Server:
 
     def environment(self) -> dict[str, str]:
         """The settings of the process; one proxy, so that each phone of a test has an address of its own."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("RUNG_", "DATABASE_URL"))}
         own = {"RUNG_DATA": str(self.data), "RUNG_PORT": str(self.port), "RUNG_PROXIES": "1"}
-        return kept | own | self.extra
+        return environment(**own) | self.extra
 
     def start(self) -> None:
         """Start, and return when it is ready to serve."""
@@ -40,22 +73,7 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "app.py"], cwd=self.root, env=self.environment(), stdout=log, stderr=log
             )
-        deadline = time.monotonic() + PATIENCE
-        while not self.ready():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail("the server did not start:\n" + (self.data / "server.log").read_text()[-3000:])
-            time.sleep(0.05)
-
-    def ready(self) -> bool:
-        """Whether /readyz says yes."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
-        try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-        finally:
-            connection.close()
+        wait_for(self.port, self.process, self.data / "server.log")
 
     def stop(self) -> None:
         """Stop as Ctrl-C does, and wait until it is gone."""

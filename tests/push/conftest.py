@@ -8,8 +8,8 @@ import pytest
 from erp.push import Push
 from erp.settings import Settings, VapidKeys
 from erp.storage.db import Sessions, open_engine
-from tests.conftest import VAPID
 from tests.make.crew import Crew, a_crew
+from tests.make.keys import VAPID
 from tests.make.push_service import PushService
 
 CONTACT = "mailto:somebody@rung.example.org"

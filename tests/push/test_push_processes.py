@@ -1,11 +1,9 @@
 """The worker as the real process that it is: woken through the queue's file or PostgreSQL, and killed."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -16,14 +14,13 @@ from sqlalchemy import select
 
 from erp.domain.exposure.signals import note_hidden
 from erp.jobs.tasks import Jobs
-from erp.settings import VapidKeys
 from erp.storage.notification import Delivery, Notification
-from tests.conftest import DATA_KEY, SECRET_KEY
 from tests.make.crew import Crew
+from tests.make.keys import KEY_SETTINGS
 from tests.make.patience import PATIENCE, until
 from tests.make.push_service import HANG, PushService
+from tests.make.server import ROOT, environment
 
-ROOT = Path(__file__).parents[2]
 Start = Callable[..., subprocess.Popen[bytes]]
 # The worker as it is, but for how long it may keep what it took: nobody wants to wait half a minute in a test.
 SHORT_LEASE = """
@@ -34,10 +31,6 @@ from flask.cli import main
 delivery.LEASE = timedelta(seconds=float(sys.argv.pop(1)))
 main()
 """
-
-
-def written(keys: VapidKeys) -> str:
-    return " ".join(urlsafe_b64encode(key).rstrip(b"=").decode() for key in (keys.private, keys.public))
 
 
 @pytest.fixture
@@ -54,24 +47,22 @@ def woken(crew: Crew, tmp_path: Path) -> Iterator[Jobs]:
 def worker(crew: Crew, woken: Jobs, tmp_path: Path) -> Iterator[Start]:
     """Starts worker processes on the queue; they end with the test."""
     settings = woken.settings
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RUNG_")} | {
+    own = environment(
         # Not UTC: an alarm that was taken for local time would ring hours away.
-        "TZ": "America/New_York",
-        "RUNG_DATA": str(tmp_path),
-        "DATABASE_URL": settings.database_url,
-        "RUNG_QUEUE": settings.queue,
-        "RUNG_PUSH_HOSTS": " ".join(settings.push_hosts),
-        "RUNG_SECRET_KEYS": SECRET_KEY,
-        "RUNG_DATA_KEYS": DATA_KEY,
-        "RUNG_VAPID_KEYS": written(settings.vapid),
-    }
+        TZ="America/New_York",
+        RUNG_DATA=str(tmp_path),
+        DATABASE_URL=settings.database_url,
+        RUNG_QUEUE=settings.queue,
+        RUNG_PUSH_HOSTS=" ".join(settings.push_hosts),
+        **KEY_SETTINGS,
+    )
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*options: str, lease: float | None = None) -> subprocess.Popen[bytes]:
         flask = ["-m", "flask"] if lease is None else ["-c", SHORT_LEASE, str(lease)]
         command = [sys.executable, *flask, "--app", "app", "worker", *options]
         log = (tmp_path / "worker.log").open("ab")
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=ROOT, env=own, stdout=log, stderr=log)
         log.close()
         started.append(process)
         return process

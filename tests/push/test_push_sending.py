@@ -1,7 +1,6 @@
 import json
 import logging
 import re
-import socket
 import time
 from base64 import urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +12,10 @@ import pytest
 from erp.domain.notification.subscription import Subscription
 from erp.push import Message, Outcome, Push, Result
 from erp.settings import VapidKeys
-from tests.conftest import VAPID
 from tests.make.addresses import REFUSED
+from tests.make.keys import VAPID
 from tests.make.patience import PATIENCE
+from tests.make.ports import free_port
 from tests.make.push_service import (
     APPLE_BAD_TOKEN,
     APPLE_OTHER_KEY,
@@ -55,8 +55,7 @@ class Clock:
 
 def nowhere() -> str:
     """An origin where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return f"http://127.0.0.1:{taken.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 def verdict(result: Result) -> tuple[str, str, int | None]:

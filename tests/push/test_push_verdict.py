@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from erp.domain.notification.kinds import Outcome
 from erp.push.connection import Answer
-from erp.push.verdict import LONGEST_WAIT, legible, result_of
+from erp.push.verdict import MAX_WAIT, legible, result_of
 
 TOKEN = urlsafe_b64encode(bytes(range(60))).decode()
 ENDPOINTS = [
@@ -27,7 +27,7 @@ NUMBERS = st.integers(-(10**5), 10**20)
 def test_every_answer_means_something(status: int, said: str, retry_after: str | None, now: float):
     result = result_of(Answer(status, said, retry_after), now)
     assert (result.outcome is Outcome.sent) == (status < 300)
-    assert result.retry_after is None or 0 <= result.retry_after.total_seconds() <= LONGEST_WAIT.total_seconds()
+    assert result.retry_after is None or 0 <= result.retry_after.total_seconds() <= MAX_WAIT.total_seconds()
 
 
 @given(endpoint=st.sampled_from(ENDPOINTS), before=st.text(max_size=40), after=st.text(max_size=600))

@@ -1,28 +1,21 @@
 import http.client
-import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.make.patience import PATIENCE
+from tests.make.ports import free_port
+from tests.make.server import ROOT, environment, status, wait_for
+
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
-PATIENCE = 40
-
 Start = Callable[..., subprocess.Popen[str]]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 @pytest.fixture
@@ -31,11 +24,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def begin(**environ: str) -> subprocess.Popen[str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("RUNG_", "DATABASE_"))}
         process = subprocess.Popen(
             [sys.executable, "app.py"],
             cwd=ROOT,
-            env=kept | {"RUNG_DATA": str(tmp_path / "var")} | environ,
+            env=environment(**({"RUNG_DATA": str(tmp_path / "var")} | environ)),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -47,26 +39,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for process in started:
         process.kill()
         process.communicate()
-
-
-def wait_for(port: int, process: subprocess.Popen[str]) -> None:
-    give_up = time.monotonic() + PATIENCE
-    while time.monotonic() < give_up and process.poll() is None:
-        try:
-            if status(port, "/readyz") == 200:
-                return
-        except OSError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError(f"it did not start: {process.communicate(timeout=5)}")
-
-
-def status(port: int, path: str) -> int:
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
-        connection.request("GET", path)
-        with connection.getresponse() as answer:
-            answer.read()
-            return answer.status
 
 
 def refusal(process: subprocess.Popen[str]) -> str:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from argon2 import PasswordHasher
@@ -14,11 +16,12 @@ from sqlalchemy.orm import Session
 
 from erp import create_app
 from erp.domain.account import password as passwords
-from erp.domain.account import signing
+from erp.domain.account import recovery, sign_in, signing
+from erp.domain.dates import local_day
 from erp.services import provide, services_of
 from erp.settings import Settings
 from erp.storage.db import Sessions
-from tests.make.clock import Clock
+from tests.make.clock import NOW, ZONE, Clock
 
 PASSWORD = "a long walk with the dog"
 REAL, CHEAP = passwords._hasher, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -32,9 +35,13 @@ class Phone(FlaskClient):
 
     def sign_in_as(self, account_id: str, email: str) -> None:
         """Put the session of an account on this phone, without the price of checking a password."""
+        with services_of(self.application).sessions.writing() as session:
+            token = sign_in.start(session, UUID(account_id), self.now(), browser="A browser")
+            session.commit()
         with self.session_transaction() as cookie:
-            cookie["_user_id"] = f"{account_id}.0"
+            cookie["_user_id"] = token
             cookie["_fresh"] = True
+            cookie["day"] = self.now().date().isoformat()
             cookie.permanent = True
         self.account_id, self.email = account_id, email
 
@@ -96,8 +103,17 @@ def built_static(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def clock() -> Clock:
-    """The application's clock: it goes on from NOON until a test stands it somewhere."""
+    """The application's clock: it goes on from NOW until a test stands it somewhere."""
     return Clock()
+
+
+@pytest.fixture
+def noon(clock: Clock) -> datetime:
+    """Noon in ZONE on the day of the tests, with the clock standing there: for a test that needs hours behind it.
+
+    Ask for it first, so that nobody signs up later than that.
+    """
+    return clock.stand(datetime.combine(local_day(NOW, ZONE), time(12), ZoneInfo(ZONE)).astimezone(UTC))
 
 
 @pytest.fixture
@@ -175,6 +191,7 @@ def person(phone: Callable[[], Phone], sessions: Sessions, clock: Clock) -> Call
         raw = {"email": email, "password": PASSWORD, "display_name": name.capitalize(), "time_zone": time_zone}
         with sessions.writing() as session:
             account, _codes = signing.sign_up(session, raw, clock())
+            recovery.confirm(session, account.id, clock())
             session.commit()
             account_id = str(account.id)
         made = phone()

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, bindparam, delete, exists, select
+from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from erp.domain.fields import Fields
-from erp.storage.account import Account
+from erp.storage.account import Account, FormerPhoneKey, SignIn
 from erp.storage.db import table_of
 from erp.storage.notification import Device
+
+# As long as a sign-in lasts without a visit: a phone that was away longer is signed out anyway.
+FORMER_KEYS_KEPT = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Person:
 
 
 _account, _device = table_of(Account).c, table_of(Device).c
-PERSON: Select[Any] = select(
+PERSON_COLUMNS: tuple[ColumnElement[Any], ...] = (
     _account.id,
     _account.display_name,
     _account.time_zone,
@@ -55,7 +60,8 @@ PERSON: Select[Any] = select(
     _account.quiet_until,
     _account.discreet,
     exists().where(_device.account_id == _account.id, _device.stopped_at.is_not(None)).correlate(table_of(Account)),
-).where(_account.id == bindparam("account"))
+)
+PERSON: Select[Any] = select(*PERSON_COLUMNS).where(_account.id == bindparam("account"))
 
 
 def person_of(session: Session, account_id: uuid.UUID) -> Person | None:
@@ -69,15 +75,28 @@ def account_of(session: Session, account_id: uuid.UUID) -> Account:
     return session.get_one(Account, account_id, with_for_update={"key_share": True}, populate_existing=True)
 
 
-def normal_email(text: str) -> str:
-    """The address as it is kept and compared: without space around, in lower case."""
-    return text.replace("\x00", "").strip().lower()
-
-
-def sign_out_everywhere(session: Session, account: Account, *, but: uuid.UUID | None = None) -> None:
-    """Make every session cookie that is out there worthless, and notify no device any more but the one named."""
+def sign_out_everywhere(session: Session, account: Account, now: datetime, *, but: uuid.UUID | None = None) -> None:
+    """End every sign-in, and notify no device any more but the one named; phones lock with a new key from now on."""
     account.session_epoch += 1
+    session.execute(
+        update(SignIn).where(SignIn.account_id == account.id, SignIn.ended_at.is_(None)).values(ended_at=now)
+    )
     session.execute(delete(Device).where(Device.account_id == account.id, Device.id != (but or uuid.UUID(int=0))))
+    session.add(FormerPhoneKey(account_id=account.id, key=account.phone_key, replaced_at=now))
+    account.phone_key = secrets.token_bytes(32)
+
+
+def former_phone_keys(session: Session, account_id: uuid.UUID, now: datetime) -> list[bytes]:
+    """The keys that this person's phones locked with before, the latest first, while a phone may be away with them."""
+    known = select(FormerPhoneKey.key).where(
+        FormerPhoneKey.account_id == account_id, FormerPhoneKey.replaced_at > now - FORMER_KEYS_KEPT
+    )
+    return list(session.scalars(known.order_by(FormerPhoneKey.replaced_at.desc(), FormerPhoneKey.id)))
+
+
+def tidy(session: Session, now: datetime) -> None:
+    """Forget the phone keys that no phone can be away with any more."""
+    session.execute(delete(FormerPhoneKey).where(FormerPhoneKey.replaced_at < now - FORMER_KEYS_KEPT))
 
 
 def change_details(account: Account, raw: Mapping[str, Any]) -> None:

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
+import unicodedata
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy.orm import Session
-from zxcvbn import zxcvbn
 
 from erp.domain.account.account import sign_out_everywhere
+from erp.domain.account.guessing import is_guessable
 from erp.domain.fields import Fields
 from erp.storage.account import Account
 
 MIN_PASSWORD_LENGTH = 10
 MAX_PASSWORD_LENGTH = 200
-# zxcvbn's scale of 0 to 4: below 2 are the passwords that everybody tries first.
-MIN_PASSWORD_SCORE = 2
 # OWASP's recommendation for argon2id (19 MiB, two passes, one lane): it fits a small server's memory.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 
 
 def change_password(
-    session: Session, account: Account, raw: Mapping[str, Any], *, here: uuid.UUID | None = None
+    session: Session, account: Account, raw: Mapping[str, Any], now: datetime, *, here: uuid.UUID | None = None
 ) -> None:
     """Set a new password after checking the current one; every other device is signed out. Raises Invalid.
 
     `here` is the device that stays signed in, and so goes on being notified.
     """
-    set_password(session, account, changed_hash(account, raw), here=here)
+    set_password(session, account, changed_hash(account, raw), now, here=here)
 
 
 def changed_hash(account: Account, raw: Mapping[str, Any]) -> str:
@@ -45,10 +45,12 @@ def changed_hash(account: Account, raw: Mapping[str, Any]) -> str:
     return hash_of(password)
 
 
-def set_password(session: Session, account: Account, hash_: str, *, here: uuid.UUID | None = None) -> None:
+def set_password(
+    session: Session, account: Account, hash_: str, now: datetime, *, here: uuid.UUID | None = None
+) -> None:
     """Keep the hash of a new password, and sign out every other device."""
     account.password_hash = hash_
-    sign_out_everywhere(session, account, but=here)
+    sign_out_everywhere(session, account, now, but=here)
 
 
 def check_unchanged(account: Account, known: Account) -> None:
@@ -72,15 +74,20 @@ def _check_current(fields: Fields, account: Account) -> None:
 
 
 def new_password(fields: Fields, email: str) -> str:
-    """The password in the field `password`; a problem when it is too short, too long or too common."""
-    password = str(fields.raw.get("password") or "")
+    """The password in the field `password`, NFKC; a problem when it is too short, too long or easy to guess."""
+    password = normal_password(str(fields.raw.get("password") or ""))
     if len(password) < MIN_PASSWORD_LENGTH:
         fields.wrong("password", "short_password", shortest=MIN_PASSWORD_LENGTH)
     elif len(password) > MAX_PASSWORD_LENGTH:
         fields.wrong("password", "too_long", longest=MAX_PASSWORD_LENGTH)
-    elif zxcvbn(password[:72], [email, email.partition("@")[0], "rung"])["score"] < MIN_PASSWORD_SCORE:
+    elif is_guessable(password, (email, email.partition("@")[0], "rung")):
         fields.wrong("password", "common_password")
     return password
+
+
+def normal_password(text: str) -> str:
+    """The password whichever keyboard it was typed on (NFKC); what is longer than any may be is cut, and never fits."""
+    return unicodedata.normalize("NFKC", text[: MAX_PASSWORD_LENGTH + 1])[: MAX_PASSWORD_LENGTH + 1]
 
 
 def hash_of(password: str) -> str:
@@ -89,8 +96,13 @@ def hash_of(password: str) -> str:
 
 
 def matches(hash_: str, password: str) -> bool:
-    """Whether a hash was made of the password; what is longer than any password may be is cut, and so never fits."""
+    """Whether a hash was made of the password: as it is normalised, or as it was typed, for the hashes of before."""
+    typed, normal = password[: MAX_PASSWORD_LENGTH + 1], normal_password(password)
+    return _verifies(hash_, normal) or (typed != normal and _verifies(hash_, typed))
+
+
+def _verifies(hash_: str, password: str) -> bool:
     try:
-        return _hasher.verify(hash_, password[: MAX_PASSWORD_LENGTH + 1])
+        return _hasher.verify(hash_, password)
     except (VerifyMismatchError, InvalidHashError):
         return False

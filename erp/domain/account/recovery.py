@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import unicodedata
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
-from erp.domain.account.account import normal_email, sign_out_everywhere
+from erp.domain.account.account import sign_out_everywhere
+from erp.domain.account.address import former_email, normal_email
 from erp.domain.account.password import hash_of, new_password
 from erp.domain.fields import Fields
 from erp.storage.account import Account, RecoveryCode
 
 CODES_AT_ONCE = 8
+GROUPS = 6  # of four characters: 118 bits
 CODE_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -27,7 +30,7 @@ def recover(session: Session, raw: Mapping[str, Any], now: datetime) -> Account:
     Takes email, code, password. Raises Invalid, which does not tell whether the address or the code was wrong.
     """
     fields = Fields(raw)
-    email = normal_email(str(raw.get("email") or ""))
+    email, former = (read(str(raw.get("email") or "")) for read in (normal_email, former_email))
     password = new_password(fields, email)
     fields.check()
     password_hash = hash_of(password)
@@ -35,7 +38,7 @@ def recover(session: Session, raw: Mapping[str, Any], now: datetime) -> Account:
     account = session.scalars(
         select(Account)
         .join(RecoveryCode, RecoveryCode.account_id == Account.id)
-        .where(Account.email == email, RecoveryCode.digest == digest, RecoveryCode.used_at.is_(None))
+        .where(Account.email.in_((email, former)), RecoveryCode.digest == digest, RecoveryCode.used_at.is_(None))
         .with_for_update()
     ).first()
     if account is None:
@@ -47,31 +50,55 @@ def recover(session: Session, raw: Mapping[str, Any], now: datetime) -> Account:
         .where(RecoveryCode.account_id == account.id, RecoveryCode.digest == digest)
         .values(used_at=now)
     )
+    confirm(session, account.id, now, digest=digest)
     account.password_hash = password_hash
-    sign_out_everywhere(session, account)
+    sign_out_everywhere(session, account, now)
     return account
 
 
 def new_codes(session: Session, account: Account) -> list[str]:
-    """A fresh set of recovery codes; those from before are worthless now."""
-    session.execute(delete(RecoveryCode).where(RecoveryCode.account_id == account.id))
+    """A fresh set of recovery codes. Those from before are worthless once this one is confirmed, and not sooner."""
+    session.execute(delete(RecoveryCode).where(_of(account.id), RecoveryCode.confirmed_at.is_(None)))
     codes = [
-        "-".join("".join(secrets.choice(CODE_ALPHABET) for _ in range(4)) for _ in range(4))
+        "-".join("".join(secrets.choice(CODE_ALPHABET) for _ in range(4)) for _ in range(GROUPS))
         for _ in range(CODES_AT_ONCE)
     ]
     session.add_all(RecoveryCode(account_id=account.id, digest=_digest(code)) for code in codes)
     return codes
 
 
+def confirm(session: Session, account_id: uuid.UUID, now: datetime, *, digest: bytes | None = None) -> None:
+    """The person has the newest set: the one from before is worthless now.
+
+    With a `digest` only when that code is of the newest set: whoever used it has them.
+    """
+    fresh = select(RecoveryCode.id).where(_of(account_id), RecoveryCode.confirmed_at.is_(None))
+    if session.scalar(fresh if digest is None else fresh.where(RecoveryCode.digest == digest)) is None:
+        return
+    session.execute(delete(RecoveryCode).where(_of(account_id), RecoveryCode.confirmed_at.is_not(None)))
+    session.execute(update(RecoveryCode).where(_of(account_id)).values(confirmed_at=now))
+
+
+def has_confirmed(session: Session, account_id: uuid.UUID) -> bool:
+    """Whether the person has said of a set of codes that they have it."""
+    confirmed = select(RecoveryCode.id).where(_of(account_id), RecoveryCode.confirmed_at.is_not(None))
+    return session.scalar(confirmed.limit(1)) is not None
+
+
 def codes_left(session: Session, account_id: uuid.UUID) -> int:
-    """How many recovery codes are not used yet."""
-    return (
-        session.scalar(
-            select(func.count()).where(RecoveryCode.account_id == account_id, RecoveryCode.used_at.is_(None))
-        )
-        or 0
-    )
+    """How many recovery codes of the set that was confirmed are not used yet; of the newest where none was."""
+    confirmed = RecoveryCode.confirmed_at.is_not(None)
+    of_set = select(confirmed, RecoveryCode.used_at.is_(None)).where(_of(account_id))
+    unused = [(is_confirmed, is_unused) for is_confirmed, is_unused in session.execute(of_set)]
+    any_confirmed = any(is_confirmed for is_confirmed, _ in unused)
+    return sum(is_unused for is_confirmed, is_unused in unused if is_confirmed == any_confirmed)
+
+
+def _of(account_id: uuid.UUID) -> ColumnElement[bool]:
+    return RecoveryCode.account_id == account_id
 
 
 def _digest(code: str) -> bytes:
-    return hashlib.sha256("".join(code.lower().split()).replace("-", "").encode()).digest()
+    """What is kept of a code: read with any dash, dot, space, width and case."""
+    plain = "".join(filter(str.isalnum, unicodedata.normalize("NFKC", code).lower()))
+    return hashlib.sha256(plain.encode("utf-8", "replace")).digest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import uuid
 from collections.abc import Mapping
@@ -14,7 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from erp.domain.account.account import normal_email, zone_of
+from erp.domain.account.account import zone_of
+from erp.domain.account.address import EMAIL, MAX_EMAIL, former_email, normal_email
 from erp.domain.account.password import hash_of, matches, new_password
 from erp.domain.account.recovery import new_codes
 from erp.domain.dates import local_day
@@ -22,8 +22,6 @@ from erp.domain.errors import Conflict
 from erp.domain.fields import Fields
 from erp.storage.account import Account
 from erp.storage.practice import PracticeTotals
-
-EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 
 def sign_up(session: Session, raw: Mapping[str, Any], now: datetime) -> tuple[Account, list[str]]:
@@ -58,19 +56,26 @@ def sign_up(session: Session, raw: Mapping[str, Any], now: datetime) -> tuple[Ac
 
 
 def _email(fields: Fields) -> str:
-    email = normal_email(fields.text("email", 254, required=True))
-    if email and not EMAIL.fullmatch(email):
+    email = normal_email(fields.text("email", MAX_EMAIL, required=True))
+    if len(email) > MAX_EMAIL or (email and not EMAIL.fullmatch(email)):
         fields.wrong("email", "not_an_email")
     return email
 
 
 def sign_in(session: Session, email: str, password: str) -> Account | None:
     """The account of an address and its password, or None; both cases take the same time."""
-    account = session.scalars(select(Account).where(Account.email == normal_email(email))).first()
+    account = account_at(session, email)
     hash_ = account.password_hash if account else _nobodys_hash()
     if not matches(hash_, password) or account is None:
         return None
     return account
+
+
+def account_at(session: Session, email: str) -> Account | None:
+    """The account of an address, however it is typed; of two that are one but for the spelling, the one spelt so."""
+    former, normal = former_email(email), normal_email(email)
+    known = select(Account).where(Account.email.in_((former, normal))).order_by(Account.email != former)
+    return session.scalars(known).first()
 
 
 @cache

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, TypedDict, cast
 
 from erp.domain.fields import Fields
-from erp.domain.ladder.ladder import StoppingRule
+from erp.domain.ladder.ladder import MAX_MINUTES, StoppingRule
 
 # A clock that is further off was never set; its batch is taken by what it shows at sending, like one without a measure.
 MAX_SKEW = timedelta(days=3660)
@@ -155,7 +155,7 @@ def _start(fields: Fields) -> Start:
         "prediction": prediction,
         "likelihood": likelihood if prediction else None,
         "response": fields.text("response", 2000),
-        "planned_minutes": fields.whole("planned_minutes", 1, 240),
+        "planned_minutes": fields.whole("planned_minutes", 1, MAX_MINUTES),
         "check_in_minutes": fields.whole("check_in_minutes", 0, 60, default=0),
         "stopping_rule": fields.one_of("stopping_rule", StoppingRule, default=StoppingRule.time),
         "zone": fields.text("zone", 64),

@@ -51,6 +51,16 @@ class ExposureView:
     check_in_minutes: int
     curve: list[tuple[int, int]]
 
+    @property
+    def is_rated(self) -> bool:
+        """Whether it is known how strong it got, and how strong it was at the end."""
+        return self.peak_suds is not None and self.last_suds is not None
+
+    @property
+    def ratings(self) -> list[int]:
+        """How strong it was, first to last."""
+        return [suds for _second, suds in self.curve]
+
 
 def exposure_of(session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID) -> Exposure:
     """The client's own exposure; raises NotFound for everybody else's and for none."""

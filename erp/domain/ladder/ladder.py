@@ -29,6 +29,8 @@ class StoppingRule(StrEnum):
 MAX_NAME_LENGTH = 80
 MAX_TITLE_LENGTH = 200
 MAX_TEXT_LENGTH = 2000
+# No step, no exposure and no day of a plan is planned longer.
+MAX_MINUTES = 240
 PLANNED_MINUTES = 20
 CHECK_IN_MINUTES = 5
 FIRST_SUDS = 50
@@ -55,6 +57,16 @@ class StepView:
     runs: int
     ratings: list[int]
 
+    @property
+    def has_moved(self) -> bool:
+        """Whether it is rated otherwise than at first."""
+        return self.suds != self.first_suds
+
+    @property
+    def planned_seconds(self) -> int:
+        """How long it is practised."""
+        return self.planned_minutes * 60
+
 
 @dataclass(frozen=True, slots=True)
 class FearView:
@@ -64,11 +76,6 @@ class FearView:
     name: str
     archived: bool
     steps: list[StepView] = field(default_factory=list)
-
-    @property
-    def titles(self) -> dict[uuid.UUID, str]:
-        """The steps' titles by their ids."""
-        return {step.id: step.title for step in self.steps}
 
 
 def view_of(step: Step | Row[*tuple[Any, ...]], *, is_next: bool = False) -> StepView:
@@ -277,7 +284,7 @@ def save_step(
     values = {
         "details": fields.text("details", MAX_TEXT_LENGTH),
         "response": fields.text("response", MAX_TEXT_LENGTH),
-        "planned_minutes": fields.whole("planned_minutes", 1, 240),
+        "planned_minutes": fields.whole("planned_minutes", 1, MAX_MINUTES),
         "check_in_minutes": fields.whole("check_in_minutes", 0, 60),
         "stopping_rule": fields.one_of("stopping_rule", StoppingRule),
     }

@@ -18,7 +18,7 @@ from erp.domain.notification.subscription import Subscription, digest
 from erp.storage.account import Account
 from erp.storage.notification import Device
 
-LONGEST_NAME = 80
+MAX_NAME_LENGTH = 80
 MAX_DEVICES = 20
 
 
@@ -80,10 +80,11 @@ def register(
     if device is None:
         if len(devices_of(session, account_id)) >= MAX_DEVICES:
             raise Conflict
-        device = Device(id=uuid.uuid4(), account_id=account_id, name=name[:LONGEST_NAME], created_at=now)
+        device = Device(id=uuid.uuid4(), account_id=account_id, name=name[:MAX_NAME_LENGTH], created_at=now)
         session.add(device)
     elif device.account_id != account_id:
-        device.account_id, device.name, device.created_at, device.worked_at = account_id, name[:LONGEST_NAME], now, None
+        device.account_id, device.name = account_id, name[:MAX_NAME_LENGTH]
+        device.created_at, device.worked_at = now, None
     device.digest, device.locale, device.stopped_at = known, locale, None
     device.subscription = subscription.stored(origin)
     try:
@@ -97,7 +98,7 @@ def register(
 def rename(device: Device, raw: Mapping[str, Any]) -> None:
     """Take name. Raises Invalid."""
     fields = Fields(raw)
-    name = fields.text("name", LONGEST_NAME, required=True)
+    name = fields.text("name", MAX_NAME_LENGTH, required=True)
     fields.check()
     device.name = name
 

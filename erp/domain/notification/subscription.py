@@ -20,7 +20,7 @@ KNOWN_HOSTS = (
     "*.push.apple.com",
     "*.notify.windows.com",
 )
-LONGEST_ENDPOINT = 2000
+MAX_ENDPOINT_LENGTH = 2000
 # Nothing but what a browser's own serializer leaves in an address: no user, backslash, space, control or other letter.
 ENDPOINT = re.compile(
     r"(?P<scheme>https?)://(?P<host>(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63})(?::(?P<port>[1-9][0-9]{0,4}))?"
@@ -78,7 +78,7 @@ def allowed(endpoint: str, extra: Sequence[str]) -> bool:
     An address comes from whoever subscribes, and our server would call it. An entry of `extra` is a host
     ("push.example.org", by https on port 443) or a whole origin ("http://127.0.0.1:8123").
     """
-    if len(endpoint) > LONGEST_ENDPOINT:
+    if len(endpoint) > MAX_ENDPOINT_LENGTH:
         return False
     origin = origin_of(endpoint)
     if origin is None:

@@ -94,6 +94,11 @@ class DayView:
         return self.state in _WITH_PRACTICE
 
     @property
+    def lived(self) -> bool:
+        """Whether there is something to tell of it: the client had begun, and it has come."""
+        return self.state not in (DayState.before, DayState.future)
+
+    @property
     def share(self) -> float:
         """How much of the goal was done, 0 to 1; a half where no plan says how much that is."""
         if not self.seconds:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from erp.domain.account.account import account_of
 from erp.domain.errors import Conflict, NotFound
 from erp.domain.fields import Fields
+from erp.domain.ladder.ladder import MAX_MINUTES
 from erp.domain.practice.days import PlanKind
 from erp.storage.practice import Pause, Plan
 
@@ -29,7 +30,7 @@ def set_plan(session: Session, account_id: uuid.UUID, raw: Mapping[str, Any], to
     """
     fields = Fields(raw)
     name = "own_minutes" if raw.get("minutes") == "own" else "minutes"
-    minutes = fields.whole(name, 1, 240)
+    minutes = fields.whole(name, 1, MAX_MINUTES)
     kind = fields.one_of("kind", PlanKind)
     weekdays = 0
     days_per_week = 7

@@ -20,7 +20,7 @@ from erp.domain.exposure.columns import Change
 from erp.domain.notification.facts import Facts, PracticeFacts, StartFacts, WeekFacts
 from erp.domain.notification.kinds import ENDS, RANKS, Contact, Kind
 from erp.domain.notification.outbox import Notice, add
-from erp.domain.practice.days import COUNTS_FROM_SECONDS, DayView
+from erp.domain.practice.days import COUNTS_FROM_SECONDS, DayState, DayView
 from erp.domain.practice.record import Practice, paused_among, practice_of, practices_of
 from erp.domain.support.relation import heard, hears
 from erp.storage.account import Account
@@ -192,7 +192,7 @@ def _happened(practice: Practice, day: DayView, seconds: int) -> tuple[Kind, ...
     """What an exposure of so many seconds brought about, the greatest first."""
     kinds = [Kind.finished]
     if seconds >= COUNTS_FROM_SECONDS:
-        if day.state == "goal" and day.goal_seconds and day.seconds - seconds < day.goal_seconds:
+        if day.state == DayState.goal and day.goal_seconds and day.seconds - seconds < day.goal_seconds:
             kinds.insert(0, Kind.goal)
         if is_milestone(practice.totals().current):
             kinds.insert(0, Kind.milestone)

@@ -12,7 +12,7 @@ from erp.web.account import blueprint
 from erp.web.account.pages import known_account, my_account, show_codes, shown_codes
 from erp.web.edge.forms import form_page
 from erp.web.edge.guard import limited_by_network
-from erp.web.edge.request import db, me, see_other
+from erp.web.edge.request import db, me, now, see_other
 from erp.web.edge.signin import safe_next
 
 
@@ -57,6 +57,8 @@ def codes_download() -> ResponseReturnValue:
 
 @blueprint.post("/account/codes/saved")
 def codes_saved() -> ResponseReturnValue:
-    """Stop showing the codes."""
+    """Take it that the codes are saved: the set of before is worthless now, and this one is shown no more."""
+    recovery.confirm(db(), me().id, now())
+    db().commit()
     session.pop("codes", None)
     return see_other(safe_next(request.form.get("next")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import dataclass
 
 from cryptography.fernet import InvalidToken
 from flask import session, url_for
@@ -11,13 +12,13 @@ from flask_login import current_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from erp.domain.account import account as accounts
+from erp.domain.account import recovery, sign_in
 from erp.domain.account.account import zone_names
 from erp.domain.notification import device as devices
 from erp.services import services
 from erp.storage.account import Account
 from erp.storage.db import box
-from erp.web.account import blueprint
-from erp.web.edge.request import db, me, see_other
+from erp.web.edge.request import db, me, now, see_other
 
 
 def my_account() -> Account:
@@ -39,28 +40,55 @@ def this_device() -> uuid.UUID | None:
 
 def sign_out_here() -> BaseResponse:
     """Sign out on this phone, and notify it no more."""
-    device = this_device()
-    if current_user.is_authenticated and device:
-        devices.forget(db(), me().id, device)
+    if current_user.is_authenticated:
+        device = this_device()
+        if device:
+            devices.forget(db(), me().id, device)
+        sign_in.end(db(), me().id, current_user.sign_in, now())
         db().commit()
     logout_user()
     session.clear()
     return see_other(url_for("shell.home"))
 
 
-@blueprint.app_template_global()
-def is_listed_zone(name: str) -> bool:
-    """Whether a zone is one of those to choose from, and not an old alias of one."""
-    return name in zone_names()
+@dataclass(frozen=True, slots=True)
+class ZoneChoice:
+    """The time zones to choose from, by region as (region, [(name, label)]), and the one that is chosen.
+
+    `unlisted`: the label of the chosen one where it is none of them, but an old alias of one.
+    """
+
+    chosen: str
+    unlisted: str | None
+    regions: list[tuple[str, list[tuple[str, str]]]]
 
 
-def zones() -> list[tuple[str, list[tuple[str, str]]]]:
-    """The time zones by region, as (region, [(name, label)]), for a select."""
+def zone_choice(chosen: object) -> ZoneChoice:
+    """The choice of a time zone, with one chosen or none yet."""
+    name = str(chosen or "")
+    unlisted = _label(name) if name and name not in zone_names() else None
+    return ZoneChoice(name, unlisted, _regions())
+
+
+def _label(zone: str) -> str:
+    return zone.replace("_", " ")
+
+
+def _regions() -> list[tuple[str, list[tuple[str, str]]]]:
     groups: dict[str, list[tuple[str, str]]] = {}
     for name in zone_names():
         region, _slash, city = name.partition("/")
-        groups.setdefault(region, []).append((name, city.replace("_", " ").replace("/", " – ")))
+        groups.setdefault(region, []).append((name, _label(city).replace("/", " – ")))
     return list(groups.items())
+
+
+def codes_page_of(account_id: uuid.UUID, after: str | None) -> BaseResponse | None:
+    """The way to fresh codes for who never said that they have theirs: an answer was lost. None for all others."""
+    if recovery.has_confirmed(db(), account_id):
+        return None
+    show_codes(recovery.new_codes(db(), accounts.account_of(db(), account_id)))
+    db().commit()
+    return see_other(url_for("account.codes", next=after or None))
 
 
 def show_codes(codes: list[str]) -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from flask import abort, render_template, request, url_for
+import uuid
+
+from flask import abort, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_login import current_user
 
 from erp.domain.account import account as accounts
 from erp.domain.account import password as passwords
-from erp.domain.account import recovery
+from erp.domain.account import recovery, sign_in
+from erp.domain.dates import local_day
 from erp.domain.errors import Invalid
 from erp.web.account import blueprint
-from erp.web.account.pages import known_account, my_account, sign_out_here, this_device, zones
-from erp.web.edge.forms import form_page
+from erp.web.account.pages import known_account, my_account, sign_out_here, this_device, zone_choice
+from erp.web.edge.formats import daymedium
+from erp.web.edge.forms import check_ins, form_page, values_of
 from erp.web.edge.guard import limited_by_network
 from erp.web.edge.notices import SAVED, done, says
-from erp.web.edge.request import by_htmx, db, me, see_other
+from erp.web.edge.request import by_htmx, db, me, now, see_other, today
 from erp.web.edge.signin import enter, safe_next
 
 DETAILS = ("display_name", "time_zone", "sound", "vibration", "check_in_minutes")
@@ -29,13 +34,16 @@ def account() -> ResponseReturnValue:
 
 def _account_page(fragment: str, error: Invalid | None = None, *, sent: str | None = "form") -> ResponseReturnValue:
     """The page of two forms: `fragment` is the one that was sent."""
+    saved = {name: getattr(me(), name) for name in DETAILS}
+    values = values_of(saved, error if sent else None)
     return form_page(
         "account/account.html",
         fragment,
         error,
         sent=sent,
-        form={name: getattr(me(), name) for name in DETAILS},
-        zones=zones(),
+        form=saved,
+        zones=zone_choice(values.get("time_zone")),
+        check_ins=check_ins(values),
         # The fragments do not show it.
         left=None if error and by_htmx() else recovery.codes_left(db(), me().id),
         notice=_("Saved.") if says(SAVED) else None,
@@ -75,7 +83,7 @@ def password() -> ResponseReturnValue:
         passwords.check_unchanged(account, known)
     except Invalid as error:
         return _account_page("account/_password_form.html", error, sent=None)
-    passwords.set_password(db(), account, hash_, here=this_device())
+    passwords.set_password(db(), account, hash_, now(), here=this_device())
     db().commit()
     enter(account)
     return done(url_for("account.account"), SAVED)
@@ -84,9 +92,37 @@ def password() -> ResponseReturnValue:
 @blueprint.post("/account/sign-out-everywhere")
 def sign_out_everywhere() -> ResponseReturnValue:
     """Sign out on every device, this one included."""
-    accounts.sign_out_everywhere(db(), my_account())
+    accounts.sign_out_everywhere(db(), my_account(), now())
     db().commit()
     return sign_out_here()
+
+
+@blueprint.get("/account/sign-ins")
+def sign_ins() -> str:
+    """Show where the person is signed in."""
+    found = sign_in.sign_ins_of(db(), me().id, current_user.sign_in, now())
+    return render_template("account/sign_ins.html", sign_ins=[(each, _last_used(each)) for each in found])
+
+
+def _last_used(found: sign_in.SignInView) -> str:
+    day = local_day(found.seen_at, me().time_zone)
+    if found.here:
+        return _("This one")
+    return _("Last used today") if day == today() else _("Last used on %(date)s", date=daymedium(day))
+
+
+@blueprint.post("/account/sign-ins/<uuid:sign_in_id>/end")
+def end_sign_in(sign_in_id: uuid.UUID) -> ResponseReturnValue:
+    """Sign out in another browser."""
+    sign_in.end(db(), me().id, sign_in_id, now())
+    db().commit()
+    return see_other(url_for("account.sign_ins"))
+
+
+@blueprint.get("/account/former-keys")
+def former_keys() -> ResponseReturnValue:
+    """Tell a page the keys with which this person's phones locked what they kept before, to send what still waits."""
+    return jsonify(keys=[key.hex() for key in accounts.former_phone_keys(db(), me().id, now())])
 
 
 @blueprint.get("/account/leaving")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response as BaseResponse
 
 from erp.domain.account import recovery, signing
 from erp.domain.errors import Conflict, Invalid, Problem
 from erp.services import services
 from erp.storage.account import Account
 from erp.web.account import blueprint
-from erp.web.account.pages import show_codes, sign_out_here, zones
-from erp.web.edge.forms import form_page
+from erp.web.account.pages import codes_page_of, show_codes, sign_out_here, zone_choice
+from erp.web.edge.forms import form_page, values_of
 from erp.web.edge.guard import limited, limited_by_network
 from erp.web.edge.request import db, now, see_other
 from erp.web.edge.signin import enter, public, safe_next
@@ -46,8 +47,7 @@ def make_account() -> ResponseReturnValue:
         known = _known(request.form.get("email", ""), request.form.get("password", ""))
         if known is None:
             return _sign_up_page(Invalid({"": Problem("no_account")}))
-        enter(known)
-        return see_other(safe_next(request.form.get("next")))
+        return _came_in(known)
     db().commit()
     enter(account)
     show_codes(codes)
@@ -56,7 +56,12 @@ def make_account() -> ResponseReturnValue:
 
 def _sign_up_page(error: Invalid | None = None) -> ResponseReturnValue:
     form = {"next": request.args.get("next", "")}
-    return form_page("account/sign_up.html", "account/_sign_up_form.html", error, form=form, zones=zones())
+    values = values_of(form, error)
+    invited = str(values.get("next", "")).startswith(f"{request.script_root}/invitations/")
+    zones = zone_choice(values.get("time_zone"))
+    return form_page(
+        "account/sign_up.html", "account/_sign_up_form.html", error, form=form, zones=zones, invited=invited
+    )
 
 
 @blueprint.get("/sign-in")
@@ -75,8 +80,13 @@ def check_password() -> ResponseReturnValue:
     account = _known(request.form.get("email", ""), request.form.get("password", ""))
     if account is None:
         return _sign_in_page(Invalid({"": Problem("no_match")}))
+    return _came_in(account)
+
+
+def _came_in(account: Account) -> BaseResponse:
     enter(account)
-    return see_other(safe_next(request.form.get("next")))
+    after = request.form.get("next")
+    return codes_page_of(account.id, after) or see_other(safe_next(after))
 
 
 def _sign_in_page(error: Invalid | None = None) -> ResponseReturnValue:

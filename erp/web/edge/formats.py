@@ -27,6 +27,7 @@ from erp.web.edge.curve import drawn, sparkline
 DEFAULT_LOCALE = "en_GB"
 # Minutes from one check-in to the next that most people choose.
 USUAL_CHECK_INS = (2, 3, 5, 10, 15)
+MOST_USUAL_CHECK_IN = 5
 # Browsers send far less; what is remembered by this text stays small whatever somebody sends.
 MAX_ACCEPT_LANGUAGE = 200
 
@@ -55,7 +56,7 @@ def install(app: Flask) -> frozenset[str]:
     app.context_processor(_language)
     for function in (
         minutes, hours, daylong, daymedium, monthname, monthyear, weekdaymini, weekdaylong, clock, number,
-        check_in_options, drawn, sparkline,
+        drawn, sparkline,
     ):  # fmt: skip
         app.add_template_filter(function)
     with app.app_context():

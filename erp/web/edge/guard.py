@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, abort, request
 from flask_limiter import Limiter
 
-from erp.domain.account.account import normal_email
+from erp.domain.account.address import normal_email
 from erp.services import services
 from erp.web.edge.request import SAFE_METHODS, client_network, own_origin
 

@@ -2,48 +2,81 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, redirect, request, session, url_for
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request, Response, current_app, redirect, request, session, url_for
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_login import LoginManager, UserMixin, current_user, login_user
+from sqlalchemy.exc import OperationalError
 from werkzeug.wrappers import Response as BaseResponse
 
-from erp.domain.account.account import Person, person_of
+from erp import base64url
+from erp.domain.account import sign_in
+from erp.domain.account.account import Person
+from erp.services import services
 from erp.settings import Settings
 from erp.storage.account import Account
-from erp.web.edge.request import SAFE_METHODS, by_htmx, db, me, now, wants_json
+from erp.web.edge.browsers import this_browser
+from erp.web.edge.request import SAFE_METHODS, by_htmx, db, me, now, own_origin, wants_json
 
 View = TypeVar("View", bound=Callable[..., object])
 
 # One slash, then no second one: browsers read //host and /\\host as another site.
 OWN_PATH = re.compile(r"/(?:[^/\\\x00-\x20\x7f][^\\\x00-\x1f\x7f]*)?")
+FORMER_COOKIE = "rung"
 # What the cookie keeps when the same person signs in again.
 KEPT_AT_SIGN_IN = ("codes", "device")
 
 login = LoginManager()
 
 
+class FormerCookies(SecureCookieSessionInterface):
+    """The session cookie as it is called where Rung is reached by http, and as all were called before."""
+
+    def get_cookie_name(self, app: Flask) -> str:
+        return FORMER_COOKIE
+
+
 class Cookies(SecureCookieSessionInterface):
-    """Flask's signed session cookie, marked Secure whenever the request itself came by https."""
+    """Flask's signed session cookie; where Rung is reached by https, one that no other host and no http can set."""
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        return request.is_secure
+        return request.is_secure or own_origin().startswith("https:")
+
+    def get_cookie_name(self, app: Flask) -> str:
+        return f"__Host-{FORMER_COOKIE}" if self.get_cookie_secure(app) else FORMER_COOKIE
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """What the cookie holds; by https also what the one holds that was set before, or by http."""
+        if self.get_cookie_name(app) in request.cookies or FORMER_COOKIE not in request.cookies:
+            return super().open_session(app, request)
+        opened = FormerCookies().open_session(app, request)
+        if opened:
+            opened.modified = True  # it moves under its new name
+        return opened
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Write the cookie where it changed; the one of before goes."""
+        super().save_session(app, session, response)
+        if self.get_cookie_name(app) != FORMER_COOKIE and FORMER_COOKIE in request.cookies:
+            response.delete_cookie(FORMER_COOKIE, secure=True, httponly=True, samesite="Lax")
 
 
 class Visitor(UserMixin):
-    """A signed-in person as Flask-Login wants one; with the epoch in the cookie one count signs out everywhere."""
+    """A signed-in person as Flask-Login wants one. `sign_in` is the row that says so; its cookie has the `token`."""
 
-    def __init__(self, person: Person | Account) -> None:
-        self.person = person
+    def __init__(self, person: Person, sign_in: uuid.UUID, token: str) -> None:
+        self.person, self.sign_in, self.token = person, sign_in, token
 
     def get_id(self) -> str:
-        return f"{self.person.id}.{self.person.session_epoch}"
+        return self.token
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -52,7 +85,6 @@ def install(app: Flask, settings: Settings) -> None:
     app.config.update(
         SECRET_KEY=settings.secret_keys[0],
         SECRET_KEY_FALLBACKS=list(settings.secret_keys[1:]),
-        SESSION_COOKIE_NAME="rung",
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_REFRESH_EACH_REQUEST=False,
         PERMANENT_SESSION_LIFETIME=timedelta(days=90),
@@ -80,17 +112,38 @@ def ask_who() -> BaseResponse | None:
     day = now().date().isoformat()
     if session.get("day") != day:
         session["day"] = day
+        _note_visit()
     return None
 
 
+def _note_visit() -> None:
+    if request.method not in SAFE_METHODS:
+        sign_in.seen(db(), current_user.sign_in, now())
+        db().commit()
+        return
+    # Who only looks waits for nobody that writes: the next page notes it.
+    with suppress(OperationalError), services().sessions.writing() as writing:
+        sign_in.seen(writing, current_user.sign_in, now())
+        writing.commit()
+
+
 def enter(account: Account) -> None:
-    """Sign a person in on this phone."""
-    again = current_user.is_authenticated and me().id == account.id
+    """Sign a person in on this browser, by a new token; the one of before ends. Commits."""
+    before: Visitor | None = current_user if current_user.is_authenticated else None
+    again = before is not None and me().id == account.id
     kept = {name: session[name] for name in KEPT_AT_SIGN_IN if again and name in session}
+    if before is not None:
+        sign_in.end(db(), me().id, before.sign_in, now(), forget=not again)
     session.clear()
     session.permanent = True
-    session.update(kept)
-    login_user(Visitor(account))
+    session.update(kept, day=now().date().isoformat())
+    token = sign_in.start(db(), account.id, now(), browser=this_browser())
+    started = sign_in.person_at(db(), token, now())
+    assert started
+    if "device" in kept:
+        sign_in.carries(db(), started[0], uuid.UUID(kept["device"]))
+    db().commit()
+    login_user(Visitor(started[1], started[0], token))
 
 
 def safe_next(target: str | None) -> str:
@@ -99,21 +152,46 @@ def safe_next(target: str | None) -> str:
 
 
 def _load_visitor(key: str) -> Visitor | None:
+    token = key if "." not in key else _adopted(key)
+    found = token and sign_in.person_at(db(), token, now())
+    return Visitor(found[1], found[0], token) if found and token else None
+
+
+def _adopted(key: str) -> str | None:
+    """The token of whoever comes with a cookie of before, which named an account and its epoch; None for nobody."""
     account_id, _dot, epoch = key.partition(".")
+    cookie = request.cookies.get(FORMER_COOKIE, "")
+    # Made of the cookie itself, so that all requests of a page that opens with it come to one sign-in.
+    secret = services().settings.secret_keys[0].encode()
+    token = base64url.encode(hmac.digest(secret, f"sign-in {cookie}".encode(), "sha256"))
     try:
-        person = person_of(db(), uuid.UUID(account_id))
+        known = uuid.UUID(account_id)
     except ValueError:
         return None
-    return Visitor(person) if person and str(person.session_epoch) == epoch else None
+    with services().sessions.writing() as writing:
+        adopted = sign_in.adopt(writing, known, epoch, token, now(), browser=this_browser())
+        writing.commit()
+    if not adopted:
+        return None
+    session["_user_id"] = token
+    return token
 
 
 def _unauthorized() -> BaseResponse:
     if by_htmx():
-        page = urlsplit(request.headers.get("HX-Current-URL", "")).path or None
+        page = _path(request.headers.get("HX-Current-URL"))
         return Response(status=401, headers={"HX-Redirect": url_for("account.sign_in", next=page)})
     if wants_json() or request.is_json:
         return Response("{}", 401, mimetype="application/json")
     # A form is sent anew from the page on which it stood.
-    form_page = urlsplit(request.referrer or "").path or None
+    form_page = _path(request.referrer)
     back = request.full_path.rstrip("?") if request.method in SAFE_METHODS else form_page
     return redirect(url_for("account.sign_in", next=back), 303)
+
+
+def _path(address: str | None) -> str | None:
+    """The path of an address that a browser says it was on; None where there is none, or it is none."""
+    try:
+        return urlsplit(address or "").path or None
+    except ValueError:
+        return None

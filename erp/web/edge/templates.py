@@ -1,4 +1,4 @@
-"""How templates are read: what their layout for the eye leaves of itself in a page."""
+"""How templates are read: what their layout for the eye leaves of itself in a page, and the bounds that forms name."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 
 from flask import Flask
 from jinja2.ext import Extension
+
+from erp.domain.ladder.ladder import MAX_MINUTES
 
 # What may hold a bracket that ends no tag: Jinja's own marks, and quoted values.
 _OPAQUE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|\"[^\"]*\"|'[^']*'")
@@ -43,7 +45,8 @@ def _joint(open_tag: str, text: str, *, is_indented: bool) -> str:
 
 
 def install(app: Flask) -> None:
-    """Keep the layout of templates out of the pages."""
+    """Keep the layout of templates out of the pages, and hand them the bounds that forms name."""
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.add_extension(Unindented)
+    app.jinja_env.globals["MAX_MINUTES"] = MAX_MINUTES

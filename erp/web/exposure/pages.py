@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -20,7 +20,7 @@ from erp.domain.exposure.reading import (
     running_of,
     view_of,
 )
-from erp.domain.ladder.ladder import StepView, StoppingRule
+from erp.domain.ladder.ladder import MAX_MINUTES, StepView, StoppingRule
 from erp.domain.ladder.ladder import view_of as step_view
 from erp.domain.practice.days import PlanView
 from erp.domain.practice.record import plan_on, practice_of
@@ -28,11 +28,12 @@ from erp.domain.support.cheer import cheers_of
 from erp.domain.support.relation import has_supporters
 from erp.storage.exposure import Exposure
 from erp.storage.ladder import Step
+from erp.web.edge.forms import slider_value
 from erp.web.edge.request import db, me, now, today
+from erp.web.exposure.words import Summary, end_text, summed_up
 
 # The lengths that every step offers beside its own.
 OFFERED_MINUTES = (5, 10, 20)
-LONGEST_MINUTES = 240
 
 # js/exposure/offline.js knows these words in braces.
 ANY_STEP = StepView(
@@ -86,10 +87,12 @@ def page_without_step() -> str:
         exposure=None,
         record={"zone": me().time_zone},
         unknown=True,
+        text_end_halved=end_text(StoppingRule.halved),
         running=None,
         account=me(),
         errors={},
         form={},
+        sliders=_sliders({}, ANY_STEP, ANY_STEP.suds),
         supporters=has_supporters(db(), me().id),
         **_standing_of(ANY_STEP, None),
         **_lengths(ANY_STEP, None, None),
@@ -109,6 +112,7 @@ def practice_page(
     state = fold(events)
     view = _exposure_view(found, step, state) if found else None
     shown_step = step_view(step)
+    last_suds = shown_step.suds if view is None or view.last_suds is None else view.last_suds
     return render_template(
         "exposure/practice.html",
         step=shown_step,
@@ -119,12 +123,31 @@ def practice_page(
         account=me(),
         errors=errors or {},
         form=request.form,
+        sliders=_sliders(request.form, shown_step, last_suds),
         paused=state.paused_at is not None,
         supporters=state.phase in (Phase.before, Phase.running) and has_supporters(db(), me().id),
         late=_is_late(view),
+        summary=_summary_if_done(view),
         **_standing_of(shown_step, view),
         **_lengths(shown_step, plan_on(db(), me().id, today()), request.args.get("minutes", type=int)),
-        **_summary_of(view),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sliders:
+    """Where the sliders stand: those before the start, and the last one of all."""
+
+    expected_suds: object
+    likelihood: object
+    suds: object
+
+
+def _sliders(form: Mapping[str, object], step: StepView, last_suds: int) -> Sliders:
+    """Where the sliders stand: as sent in a form, else at the step's rating, in the middle, at the last check-in."""
+    return Sliders(
+        slider_value(form.get("expected_suds", step.suds)),
+        slider_value(form.get("likelihood")),
+        slider_value(form.get("suds", last_suds)),
     )
 
 
@@ -132,20 +155,19 @@ def _standing_of(step: StepView, view: ExposureView | None) -> dict[str, Any]:
     """Where the exposure stands; one that has not begun is as its step plans it."""
     if view is None:
         planned = step.planned_minutes * 60
-        standing = {"phase": Phase.before, "rule": step.stopping_rule, "early": False, "last_suds": step.suds}
+        standing = {"phase": Phase.before, "text_end": end_text(step.stopping_rule), "early": False}
         return standing | {"ring": Ring(planned, planned)}
     return {
         "phase": view.phase,
-        "rule": view.stopping_rule,
+        "text_end": end_text(view.stopping_rule),
         "early": view.seconds < view.planned_seconds,
-        "last_suds": step.suds if view.last_suds is None else view.last_suds,
         "ring": Ring(view.planned_seconds, max(view.planned_seconds - view.seconds, 0)),
     }
 
 
 def _lengths(step: StepView, plan: PlanView | None, asked: int | None) -> dict[str, Any]:
     """The lengths in minutes to choose from before a start, and the one that is chosen: the one `asked` for first."""
-    chosen = asked if asked is not None and 1 <= asked <= LONGEST_MINUTES else step.planned_minutes
+    chosen = asked if asked is not None and 1 <= asked <= MAX_MINUTES else step.planned_minutes
     offered = {*OFFERED_MINUTES, step.planned_minutes, chosen}
     if plan is not None:
         offered.add(plan.minutes)
@@ -167,14 +189,14 @@ def _is_late(view: ExposureView | None) -> bool:
     return bool(view and view.finished_at and now() - view.finished_at > FORGOTTEN_AFTER)
 
 
-def _summary_of(view: ExposureView | None) -> dict[str, Any]:
-    return summary_context(view.local_date) if view and view.local_date and view.phase == Phase.done else {}
+def _summary_if_done(view: ExposureView | None) -> Summary | None:
+    return summary_of(view, view.local_date) if view and view.local_date and view.phase == Phase.done else None
 
 
-def summary_context(day: date) -> dict[str, Any]:
-    """What the summary shows beside the exposure: its day and the streak."""
+def summary_of(view: ExposureView, day: date) -> Summary:
+    """What an exposure came to, on its day and in all."""
     loaded = practice_of(db(), me().id, today(), day, day)
-    return {"day": loaded.between(day, day)[0], "totals": loaded.totals()}
+    return summed_up(view, loaded.between(day, day)[0], loaded.totals())
 
 
 def stamp(moment: datetime) -> str:

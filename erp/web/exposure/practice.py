@@ -13,7 +13,7 @@ from erp.domain.ladder.ladder import next_step, step_of
 from erp.storage.ladder import Step
 from erp.web.edge.request import db, me, now
 from erp.web.exposure import blueprint
-from erp.web.exposure.pages import practice_page, summary_context
+from erp.web.exposure.pages import practice_page, summary_of
 
 
 @blueprint.get("/practice")
@@ -55,4 +55,4 @@ def summary(exposure_id: uuid.UUID) -> str:
     if found.local_date is None or found.step_id is None:
         raise NotFound
     view = view_of(found, db().get_one(Step, found.step_id).title)
-    return render_template("exposure/_summary.html", exposure=view, **summary_context(found.local_date))
+    return render_template("exposure/_summary.html", exposure=view, summary=summary_of(view, found.local_date))

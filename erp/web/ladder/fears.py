@@ -11,7 +11,7 @@ from erp.domain.errors import Invalid
 from erp.domain.ladder import ladder as ladders
 from erp.domain.practice.plan import has_plan
 from erp.storage.ladder import Fear, Step
-from erp.web.edge.forms import form_page
+from erp.web.edge.forms import form_page, slider_value, values_of
 from erp.web.edge.request import db, me, now, see_other
 from erp.web.ladder import blueprint
 from erp.web.ladder.pages import ladder_page, my_fear
@@ -95,8 +95,12 @@ def save_ratings(fear_id: uuid.UUID) -> ResponseReturnValue:
 
 
 def _rate_steps_page(fear: Fear, steps: list[Step], error: Invalid | None = None) -> ResponseReturnValue:
-    views = [ladders.view_of(step) for step in steps]
-    return form_page("ladder/rate_steps.html", "ladder/_rate_steps_form.html", error, form={}, fear=fear, steps=views)
+    saved = {f"suds-{step.id}": step.suds for step in steps}
+    sent = values_of(saved, error)
+    rows = [
+        (name, step.title, slider_value(sent.get(name, saved[name]))) for name, step in zip(saved, steps, strict=True)
+    ]
+    return form_page("ladder/rate_steps.html", "ladder/_rate_steps_form.html", error, form={}, fear=fear, rows=rows)
 
 
 @blueprint.get("/ladder/<uuid:fear_id>/edit")

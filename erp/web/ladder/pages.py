@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from flask import render_template
 
 from erp.domain.ladder import ladder as ladders
 from erp.storage.ladder import Fear, Step
 from erp.web.edge.request import db, me
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A step on its ladder. `was`: how it was rated at first, where that has changed; `part_of`: a title."""
+
+    step: ladders.StepView
+    was: int | None
+    part_of: str | None
 
 
 def my_fear(fear_id: uuid.UUID) -> Fear:
@@ -24,4 +34,17 @@ def my_step(step_id: uuid.UUID) -> Step:
 
 def ladder_page(fears: Sequence[Fear], fear: ladders.FearView | None) -> str:
     """The page of one ladder beside the others."""
-    return render_template("ladder/ladder.html", fears=[(each.id, each.name) for each in fears], fear=fear)
+    return render_template(
+        "ladder/ladder.html",
+        fear=fear,
+        fears=[(each.id, each.name) for each in fears] if len(fears) > 1 else (),
+        rungs=_rungs(fear.steps) if fear else (),
+    )
+
+
+def _rungs(steps: Sequence[ladders.StepView]) -> list[Rung]:
+    titles = {step.id: step.title for step in steps}
+    return [
+        Rung(step, step.first_suds if step.has_moved else None, titles.get(step.parent_id) if step.parent_id else None)
+        for step in steps
+    ]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from erp.domain.errors import Invalid
 from erp.domain.exposure.reading import latest_of_step
 from erp.domain.ladder import ladder as ladders
 from erp.storage.ladder import Fear, Step
-from erp.web.edge.forms import form_page
+from erp.web.edge.forms import check_ins, form_page, slider_value, values_of
 from erp.web.edge.request import db, me, now, see_other
 from erp.web.ladder import blueprint
 from erp.web.ladder.pages import my_fear, my_step
@@ -25,14 +27,33 @@ DETAILS = ("title", "details", "suds", "response", "planned_minutes", "check_in_
 def step(step_id: uuid.UUID) -> str:
     """Show one step with its latest exposures."""
     found = my_step(step_id)
-    fear = my_fear(found.fear_id)
+    fear, view = my_fear(found.fear_id), ladders.view_of(found)
     return render_template(
         "ladder/step.html",
-        step=ladders.view_of(found),
+        step=view,
+        moved=_moved(view),
+        stays_until=_stays_until(view),
         fear=fear,
         exposures=latest_of_step(db(), found, EXPOSURES_SHOWN),
-        has_easier=found.suds > 0,
+        can_split=_can_be_split(found),
     )
+
+
+def _moved(step: ladders.StepView) -> str:
+    """How the rating of a step stands to its first one."""
+    if step.has_moved:
+        return _("%(num)s at first", num=step.first_suds)
+    return _("as at first") if step.runs else _("not practised yet")
+
+
+def _stays_until(step: ladders.StepView) -> str | None:
+    """Until when somebody stays in a step, where it is not the time alone."""
+    match step.stopping_rule:
+        case ladders.StoppingRule.halved:
+            return _("it is half as strong")
+        case ladders.StoppingRule.tested:
+            return _("the prediction is tested")
+    return None
 
 
 @blueprint.get("/ladder/<uuid:fear_id>/new")
@@ -58,9 +79,10 @@ def _new_step_page(fear: Fear, error: Invalid | None = None) -> ResponseReturnVa
         "suds": ladders.FIRST_SUDS,
         "planned_minutes": ladders.PLANNED_MINUTES,
         "check_in_minutes": me().check_in_minutes,
-        "stopping_rule": "time",
+        "stopping_rule": ladders.StoppingRule.time,
     }
-    return form_page("ladder/new_step.html", "ladder/_step_form.html", error, form=form, fear=fear, step=None)
+    url = url_for("ladder.new_step", fear_id=fear.id)
+    return _step_form_page("ladder/new_step.html", url, form, error, fear=fear, step=None)
 
 
 @blueprint.get("/steps/<uuid:step_id>/edit")
@@ -86,7 +108,32 @@ def save_step(step_id: uuid.UUID) -> ResponseReturnValue:
 def _edit_step_page(fear: Fear, found: Step, error: Invalid | None = None) -> ResponseReturnValue:
     form = {name: getattr(found, name) for name in DETAILS}
     view = ladders.view_of(found)
-    return form_page("ladder/edit_step.html", "ladder/_step_form.html", error, form=form, fear=fear, step=view)
+    url = url_for("ladder.edit_step", step_id=found.id)
+    return _step_form_page("ladder/edit_step.html", url, form, error, fear=fear, step=view)
+
+
+def _step_form_page(
+    page: str,
+    action: str,
+    form: Mapping[str, object],
+    error: Invalid | None,
+    *,
+    fear: Fear,
+    step: ladders.StepView | None,
+) -> ResponseReturnValue:
+    """A page with the form of a step, which goes to `action`."""
+    values = values_of(form, error)
+    return form_page(
+        page,
+        "ladder/_step_form.html",
+        error,
+        form=form,
+        action=action,
+        suds=slider_value(values.get("suds")),
+        check_ins=check_ins(values),
+        fear=fear,
+        step=step,
+    )
 
 
 @blueprint.post("/steps/<uuid:step_id>/mastered")
@@ -129,12 +176,22 @@ def add_micro_steps(step_id: uuid.UUID) -> ResponseReturnValue:
 def _split_page(found: Step, rows: list[tuple[str, str]], error: Invalid | None = None) -> ResponseReturnValue:
     for number in range(len(rows), MICRO_STEPS):
         rows = [*rows, ("", str(max(0, found.suds * (MICRO_STEPS - number) // (MICRO_STEPS + 1))))]
-    view = ladders.view_of(found)
-    return form_page("ladder/split.html", "ladder/_split_form.html", error, form={}, step=view, rows=rows)
+    highest = max(found.suds - 1, 0)
+    shown = [(title, slider_value(suds, highest)) for title, suds in rows]
+    page, fragment, view = "ladder/split.html", "ladder/_split_form.html", ladders.view_of(found)
+    return form_page(page, fragment, error, form={}, step=view, rows=shown, highest=highest)
 
 
 @blueprint.get("/steps/<uuid:step_id>/smaller")
 def smaller(step_id: uuid.UUID) -> str:
     """Offer something smaller to somebody who cannot start."""
     found = my_step(step_id)
-    return render_template("ladder/smaller.html", step=ladders.view_of(found), easier=ladders.easier_step(db(), found))
+    easier = ladders.easier_step(db(), found)
+    return render_template(
+        "ladder/smaller.html", step=ladders.view_of(found), easier=easier, can_split=_can_be_split(found)
+    )
+
+
+def _can_be_split(step: Step) -> bool:
+    """Whether anything can be easier than the step."""
+    return step.suds > 0

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from flask import abort, jsonify, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import ngettext
+from flask_login import current_user
 
+from erp.domain.account import sign_in
 from erp.domain.errors import Conflict, Invalid
 from erp.domain.notification import device as devices
 from erp.domain.notification.device import DeviceView, devices_of
@@ -16,34 +20,15 @@ from erp.domain.notification.outbox import TEST_COOLDOWN, tell_device
 from erp.domain.notification.subscription import parse
 from erp.services import services
 from erp.storage.notification import Device
+from erp.web.edge.browsers import this_browser
 from erp.web.edge.formats import language
 from erp.web.edge.problems import sentences
 from erp.web.edge.request import by_htmx, db, me, now, own_origin, see_other, wake
 from erp.web.notification import blueprint
-from erp.web.notification.pages import notifications_page
+from erp.web.notification.pages import DeviceCard, Rename, device_card, device_cards, notifications_page
 
 TEST_TAKES = timedelta(seconds=20)
 ONE_SECOND = timedelta(seconds=1)
-# The first that is in a User-Agent is the one: most of them claim to be several.
-BROWSERS = {
-    "Edg": "Edge",
-    "OPR/": "Opera",
-    "SamsungBrowser": "Samsung Internet",
-    "Firefox": "Firefox",
-    "FxiOS": "Firefox",
-    "CriOS": "Chrome",
-    "Chrome": "Chrome",
-    "Safari": "Safari",
-}
-SYSTEMS = {
-    "iPhone": "iPhone",
-    "iPad": "iPad",
-    "Android": "Android",
-    "CrOS": "ChromeOS",
-    "Windows": "Windows",
-    "Macintosh": "Mac",
-    "Linux": "Linux",
-}
 
 
 def _my_device(device_id: uuid.UUID) -> Device:
@@ -67,7 +52,7 @@ def register() -> ResponseReturnValue:
             me().id,
             parse(raw["subscription"], services().settings.push_hosts),
             now(),
-            name=name_of(request.headers.get("User-Agent", "")),
+            name=this_browser(),
             locale=language().locale,
             origin=own_origin(),
             replaces=before.id if before else None,
@@ -76,6 +61,7 @@ def register() -> ResponseReturnValue:
         return jsonify(errors=sentences(error)), 422
     except Conflict:
         return jsonify(errors={"": _("You have many devices already. Remove one that you no longer use.")}), 409
+    sign_in.carries(db(), current_user.sign_in, device.id)
     db().commit()
     # A new password signs out every other device, and this is how it knows which one is here.
     session["device"] = str(device.id)
@@ -89,15 +75,6 @@ def _id(given: object) -> uuid.UUID:
         abort(400)
 
 
-def name_of(agent: str) -> str:
-    """A name for a browser by what it says of itself, like "Firefox on Android"; its person may give a better one."""
-    browser = next((name for mark, name in BROWSERS.items() if mark in agent), None)
-    system = next((name for mark, name in SYSTEMS.items() if mark in agent), None)
-    if browser and system:
-        return _("%(browser)s on %(system)s", browser=browser, system=system)
-    return browser or system or _("A browser")
-
-
 @blueprint.get("/devices/<uuid:device_id>")
 def device(device_id: uuid.UUID) -> ResponseReturnValue:
     """Show one device; `tested`, in milliseconds since 1970, is when a test was sent to it."""
@@ -108,23 +85,33 @@ def _fragment(found: Device, tested: int | None = None) -> ResponseReturnValue:
     """The device alone for htmx; else the page that it stands on."""
     if not by_htmx():
         return see_other(url_for("notification.notifications"))
-    shown = _view(found)
-    test = _test_of(shown, tested)
-    return render_template("notification/_device.html", device=shown, tested=tested, test=test, rename=None)
+    card = device_card(_view(found))
+    return _card(card if tested is None else _after_test(card, tested))
+
+
+def _card(card: DeviceCard) -> str:
+    return render_template("notification/_device.html", card=card)
 
 
 def _view(found: Device) -> DeviceView:
     return next(each for each in devices_of(db(), me().id) if each.id == found.id)
 
 
-def _test_of(shown: DeviceView, tested: int | None) -> tuple[str, int] | None:
-    """How a test stands, sent, waiting or nothing, and for how many seconds; None where there was none."""
-    if tested is None:
-        return None
-    if shown.worked_at and _milliseconds(shown.worked_at) >= tested:
-        return "sent", (now() - shown.worked_at) // ONE_SECOND
+def _after_test(card: DeviceCard, tested: int) -> DeviceCard:
+    """How a test stands that was sent to the device."""
+    worked_at = card.device.worked_at
+    if worked_at and _milliseconds(worked_at) >= tested:
+        return replace(card, sent=_sent_ago((now() - worked_at) // ONE_SECOND))
     since = (_milliseconds(now()) - tested) // 1000
-    return "waiting" if 0 <= since < TEST_TAKES.total_seconds() else "nothing", since
+    if 0 <= since < TEST_TAKES.total_seconds():
+        return replace(card, on_its_way_since=tested)
+    return replace(card, lost=True)
+
+
+def _sent_ago(seconds: int) -> str:
+    return (
+        ngettext("Sent %(num)s second ago.", "Sent %(num)s seconds ago.", seconds) if seconds else _("Sent just now.")
+    )
 
 
 def _milliseconds(moment: datetime) -> int:
@@ -155,11 +142,10 @@ def name(device_id: uuid.UUID) -> ResponseReturnValue:
 
 
 def _name_again(found: Device, error: Invalid) -> ResponseReturnValue:
-    rename = {"id": str(found.id), "name": request.form.get("name", ""), "error": sentences(error)["name"]}
+    rename = Rename(found.id, request.form.get("name", ""), sentences(error)["name"])
     if not by_htmx():
         return notifications_page(rename=rename)[0], 422
-    shown = _view(found)
-    return render_template("notification/_device.html", device=shown, tested=None, test=None, rename=rename), 422
+    return _card(device_card(_view(found), rename)), 422
 
 
 @blueprint.post("/devices/<uuid:device_id>/remove")
@@ -168,5 +154,5 @@ def remove(device_id: uuid.UUID) -> ResponseReturnValue:
     db().delete(_my_device(device_id))
     db().commit()
     if by_htmx():
-        return render_template("notification/_devices.html", devices=devices_of(db(), me().id))
+        return render_template("notification/_devices.html", cards=device_cards())
     return see_other(url_for("notification.notifications"))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
 from flask import get_template_attribute, render_template
 from flask_babel import gettext as _
-from flask_babel import ngettext
 
-from erp.domain.dates import ONE_DAY, local_day, minutes_done, minutes_left, week_of
+from erp.domain.dates import ONE_DAY, local_day, week_of
 from erp.domain.exposure.reading import running_of
 from erp.domain.ladder.ladder import has_ladder, next_step
 from erp.domain.practice.days import DayView
@@ -20,9 +20,14 @@ from erp.domain.support.relation import supports_anybody
 from erp.web.edge.formats import language
 from erp.web.edge.request import by_htmx, db, me, now, today
 from erp.web.practice import blueprint
+from erp.web.practice.words import day_words, headline, streak_lines
 
 FIRST_MONTH, LAST_MONTH = date(2000, 1, 1), date(2100, 12, 1)
 MAX_CHEERS = 3
+# Some week, for the names of its days: Monday first.
+WEEK = [date(2024, 1, number) for number in range(1, 8)]
+# In percent: what of a day's ring is always seen.
+SHORTEST_ARC = 4
 
 
 @blueprint.app_template_global()
@@ -34,7 +39,8 @@ def day_mark(day: DayView) -> str:
 @lru_cache(maxsize=4096)
 def _drawn(day: date, state: str, share: float, is_today: bool, _locale: str) -> str:
     draw = get_template_attribute("macros/day.html", "day_mark")
-    return draw({"date": day, "state": state, "share": share, "today": is_today})
+    shown = {"date": day, "state": state, "today": is_today}
+    return draw(shown, day_words(state), max(round(share * 100), SHORTEST_ARC))
 
 
 def today_page() -> str:
@@ -45,19 +51,20 @@ def today_page() -> str:
     week = practice.between(monday, sunday)
     current = week[day.weekday()]
     step = next_step(db(), me().id)
+    running = running_of(db(), me().id, now())
     climbs = step is not None or has_ladder(db(), me().id)
     return render_template(
         "practice/today.html",
         today=current,
-        headline=_headline(current),
+        headline=headline(current),
         week=week,
-        totals=practice.totals(),
+        streak=streak_lines(practice.totals()),
         step=step,
         has_ladder=climbs,
         cheers_others=not climbs and supports_anybody(db(), me().id),
         cheers=_latest_cheers(day),
-        running=running_of(db(), me().id, now()),
-        plan=practice.facts.plan_on(day),
+        running=running,
+        offers_plan=(step is not None or running is not None) and practice.facts.plan_on(day) is None,
     )
 
 
@@ -75,34 +82,38 @@ def _from_whom(cheers: Sequence[CheerView], *, yesterday: bool) -> str:
     return _("From your coaches, yesterday") if yesterday else _("From your coaches")
 
 
-def _headline(day: DayView) -> str:
-    """The day in a few words: what is left, never what was missed."""
-    if day.state == "goal":
-        return _("Today’s practice is done")
-    if day.state == "paused":
-        return _("You are on a pause")
-    if day.state == "rest" and day.goal_seconds:
-        return _("A rest day")
-    if day.goal_seconds is not None:
-        left = minutes_left(day.goal_seconds - day.seconds)
-        return ngettext("%(num)s minute to go", "%(num)s minutes to go", left)
-    done = minutes_done(day.seconds)
-    return ngettext("%(num)s minute practised", "%(num)s minutes practised", done) if done else _("Ready when you are")
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A way from one month to the next, or to the one before."""
+
+    rel: str
+    icon: str
+    text: str
+    to: date
 
 
 def month_page(first: date) -> str:
     """The month that begins on this day; for htmx it comes alone."""
     last = next_month(first) - ONE_DAY
     practice = practice_of(db(), me().id, today(), first, last)
+    totals = practice.totals()
     return render_template(
         "practice/_month.html" if by_htmx() else "practice/calendar.html",
         month=first,
+        names_year=first.year != today().year,
+        turns=list(_turns(first)),
+        weekdays=WEEK,
         weeks=weeks_of(practice, first, last),
-        previous=(first - ONE_DAY).replace(day=1) if first > FIRST_MONTH else None,
-        next=next_month(first) if first < LAST_MONTH else None,
-        totals=practice.totals(),
-        today=today(),
+        totals=totals,
+        longest=totals.longest if 0 < totals.current < totals.longest else None,
     )
+
+
+def _turns(first: date) -> Iterator[Turn]:
+    if first > FIRST_MONTH:
+        yield Turn("prev", "back", _("Previous month"), (first - ONE_DAY).replace(day=1))
+    if first < LAST_MONTH:
+        yield Turn("next", "next", _("Next month"), next_month(first))
 
 
 def next_month(first: date) -> date:

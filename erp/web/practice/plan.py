@@ -3,25 +3,52 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from erp.domain.errors import Invalid
 from erp.domain.practice import plan as plans
-from erp.domain.practice.days import PlanView
+from erp.domain.practice.days import PlanKind, PlanView
 from erp.domain.practice.record import practice_of
+from erp.web.edge.formats import daylong, minutes
 from erp.web.edge.forms import form_page
 from erp.web.edge.request import db, me, now, see_other, today
 from erp.web.practice import blueprint
+from erp.web.practice.pages import WEEK
 
+# The form offers these; whatever else somebody wants is their own number.
+OFFERED_MINUTES = ("5", "10", "20", "30", "45", "60")
 SUGGESTED_MINUTES = 20
 SUGGESTED_DAYS = 5
 SUGGESTED_WEEKDAYS = range(5)
-# Some week, for the names of its days: Monday first.
-WEEK = [date(2024, 1, number) for number in range(1, 8)]
+
+
+@dataclass(frozen=True, slots=True)
+class Weekday:
+    """A weekday to choose: its number, and a day for its name."""
+
+    number: int
+    day: date
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlanForm:
+    """The form of a plan as it is saved or was sent. `own_minutes` are those that the choice does not offer."""
+
+    minutes: str
+    own: bool
+    own_minutes: str
+    by_weekdays: bool
+    days_per_week: str
+    weekdays: Sequence[Weekday]
+    starts_on: str
 
 
 @blueprint.get("/plan")
@@ -46,34 +73,53 @@ def _plan_page(
     error: Invalid | None = None,
     fragment: str = "practice/_plan_form.html",
     *,
-    sent: str = "form",
+    sent: str = "plan",
     chosen: list[str] | None = None,
 ) -> ResponseReturnValue:
-    """The page of two forms: `fragment` is the one that was sent, with the weekdays `chosen` in it."""
+    """The page of two forms, of which one was `sent`: its `fragment`, with the weekdays `chosen` in it."""
     day = today()
     facts = practice_of(db(), me().id, day, day, day).facts
     current = facts.plan_on(day)
+    values = request.form if error and sent == "plan" else _saved(current, day)
     return form_page(
         "practice/plan.html",
         fragment,
         error,
-        sent=sent,
-        form=_saved(current, day),
-        chosen=_weekdays(current) if chosen is None else chosen,
-        pause_form={},
-        plan=current,
-        upcoming=next((each for each in facts.plans if each.starts_on > day), None),
+        sent=None,
+        plan=_plan_form(values, _weekdays(current) if chosen is None else chosen, day),
+        pause_form=request.form if error and sent == "pause" else {},
+        upcoming=next((_upcoming(each) for each in facts.plans if each.starts_on > day), None),
         pauses=[pause for pause in facts.pauses if pause.last_day >= day],
         first=bool(request.values.get("first")),
         today=day,
-        weekdays=WEEK,
+    )
+
+
+def _upcoming(plan: PlanView) -> str:
+    """What a plan will ask for that begins later."""
+    days = ngettext("%(num)s day", "%(num)s days", plan.days_a_week)
+    start, time = daylong(plan.starts_on), minutes(plan.minutes * 60)
+    return _("From %(date)s: %(time)s a day, %(days)s a week.", date=start, time=time, days=days)
+
+
+def _plan_form(values: Mapping[str, object], chosen: list[str], day: date) -> PlanForm:
+    given = str(values.get("minutes", ""))
+    own = given != "" and given not in OFFERED_MINUTES
+    return PlanForm(
+        minutes=given,
+        own=own,
+        own_minutes=str(values.get("own_minutes") or (given if own and given != "own" else "")),
+        by_weekdays=values.get("kind") == PlanKind.weekdays,
+        days_per_week=str(values.get("days_per_week")),
+        weekdays=[Weekday(number, each, str(number) in chosen) for number, each in enumerate(WEEK)],
+        starts_on=str(values.get("starts_on", day)),
     )
 
 
 def _saved(current: PlanView | None, day: date) -> Mapping[str, object]:
     return {
         "minutes": current.minutes if current else SUGGESTED_MINUTES,
-        "kind": current.kind if current else "per_week",
+        "kind": current.kind if current else PlanKind.per_week,
         "days_per_week": current.days_per_week if current else SUGGESTED_DAYS,
         "starts_on": day.isoformat(),
     }
@@ -97,7 +143,7 @@ def add_pause() -> ResponseReturnValue:
     try:
         plans.add_pause(db(), me().id, request.form, today(), now())
     except Invalid as error:
-        return _plan_page(error, "practice/_pause_form.html", sent="pause_form")
+        return _plan_page(error, "practice/_pause_form.html", sent="pause")
     db().commit()
     return see_other(url_for("practice.plan"))
 

@@ -6,38 +6,17 @@ import uuid
 
 from flask import jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from erp.domain.errors import Invalid, Problem
 from erp.domain.support import cheer as cheers
 from erp.domain.support.relation import support_for_supporter
-from erp.domain.support.sharing import ClientView, client_of
+from erp.domain.support.sharing import client_of
 from erp.web.edge.notices import SENT, done
 from erp.web.edge.problems import sentences
 from erp.web.edge.request import by_htmx, db, me, now, see_other, wake, wants_json
 from erp.web.edge.signin import safe_next
 from erp.web.support import blueprint
-from erp.web.support.pages import client_card, client_page
-
-
-@blueprint.app_template_global()
-def phrase(key: str) -> str:
-    """One of the phrases to borrow, in the person's language."""
-    return _(cheers.PHRASES[key])
-
-
-@blueprint.app_template_global()
-def fitting_phrase(view: ClientView, asked: str | None) -> str:
-    """The phrase to offer first: the one that a notification's button asked for, else what fits the moment."""
-    if asked is not None and asked in cheers.PHRASES:
-        return asked
-    return "hard" if view.now else "courage" if view.last else "with_you"
-
-
-@blueprint.app_template_global()
-def phrases() -> list[str]:
-    """The keys of the phrases to borrow."""
-    return list(cheers.PHRASES)
+from erp.web.support.pages import INSTEAD, Said, client_card, client_page, phrase, phrases_for
 
 
 @blueprint.post("/people/<uuid:support_id>/cheers")
@@ -54,7 +33,7 @@ def send(support_id: uuid.UUID) -> ResponseReturnValue:
     if wants_json():
         return jsonify(sent=True)
     if by_htmx():
-        return _fragment(support_id, sent=True)
+        return _fragment(support_id, Said(sent=True))
     return done(url_for("support.client", support_id=support_id), SENT)
 
 
@@ -73,9 +52,8 @@ def _refused(support_id: uuid.UUID, error: Invalid) -> ResponseReturnValue:
     if wants_json():
         return jsonify(sent=False, message=" ".join(errors.values())), 422
     soothing = any(problem.code == "reassurance" for problem in error.problems.values())
-    context = {"errors": errors, "form": request.form, "soothing": soothing}
-    page = _fragment(support_id, **context) if by_htmx() else client_page(support_id, place=_place(), **context)
-    return page, 422
+    said = Said(errors=errors, text=request.form.get("text", ""), soothing=soothing)
+    return _fragment(support_id, said) if by_htmx() else client_page(support_id, _place(), said), 422
 
 
 def _place() -> str:
@@ -84,14 +62,16 @@ def _place() -> str:
     return place if place in ("card", "phrases") else "own"
 
 
-def _fragment(support_id: uuid.UUID, **context: object) -> str:
+def _fragment(support_id: uuid.UUID, said: Said) -> str:
     """The place that was tapped, and beside it the list of what was sent."""
     view, place = client_of(db(), me().id, support_id, now()), _place()
     if place == "card":
-        return client_card(view, alone=False, **context)
-    name = "support/_phrases.html" if place == "phrases" else "support/_own_form.html"
-    sent = render_template("support/_sent.html", view=view, beside=True) if context.get("sent") else ""
-    return render_template(name, view=view, place=place, **context) + sent
+        return client_card(view, alone=False, said=said)
+    if place == "phrases":
+        shown = render_template("support/_phrases.html", view=view, phrases=phrases_for(view), at_phrases=said)
+    else:
+        shown = render_template("support/_own_form.html", view=view, at_own=said, instead=phrase(INSTEAD))
+    return shown + render_template("support/_sent.html", view=view, beside=True) if said.sent else shown
 
 
 @blueprint.post("/cheers/<uuid:cheer_id>/heart")

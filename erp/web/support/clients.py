@@ -14,7 +14,7 @@ from erp.domain.support.sharing import client_of
 from erp.web.edge.forms import form_saved
 from erp.web.edge.request import db, me, now
 from erp.web.support import blueprint
-from erp.web.support.pages import client_card, client_page
+from erp.web.support.pages import client_card, client_page, ping_choices
 
 
 @blueprint.get("/people/<uuid:support_id>")
@@ -40,5 +40,5 @@ def pings(support_id: uuid.UUID) -> ResponseReturnValue:
     relations.want(support, {"wanted": request.form.getlist("wanted")})
     db().commit()
     url = url_for("support.client", support_id=support_id)
-    asked = tuple(support.asked_kinds)
-    return form_saved("support/_pings_form.html", url, support_id=support_id, name=name, asked_kinds=asked)
+    asked = ping_choices(support.asked_kinds)
+    return form_saved("support/_pings_form.html", url, support_id=support_id, name=name, pings=asked)

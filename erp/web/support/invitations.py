@@ -15,11 +15,12 @@ from erp.domain.dates import local_day
 from erp.domain.errors import Conflict, NotFound
 from erp.domain.support import invitation as invitations
 from erp.domain.support import relation as relations
-from erp.domain.support.invitation import InvitationView
+from erp.domain.support.invitation import InvitationState, InvitationView
 from erp.web.edge.notices import WITHDRAWN, done, says
 from erp.web.edge.request import db, me, now, own_origin, see_other
 from erp.web.edge.signin import public
-from erp.web.support import blueprint
+from erp.web.support import blueprint, invited
+from erp.web.support.invited import Invited
 
 
 @blueprint.get("/people/invite")
@@ -90,16 +91,23 @@ def _invitation_page(token: str) -> ResponseReturnValue:
     try:
         found = invitations.invitation_behind(db(), token, now())
     except NotFound:
-        return render_template("support/invitation.html", state="missing", invitation=None, own=False), 404
-    state, support, own = str(found.state), None, False
-    if current_user.is_authenticated:
-        own = found.client_id == me().id
-        support = relations.support_between(db(), found.client_id, me().id)
-        state = "known" if support else "own" if own and state == "open" else state
-    code = 200 if state in ("open", "own", "known") else 410
+        return _invited(invited.missing()), 404
     path = url_for("support.invitation", token=token)
-    context = {"invitation": found, "support": support, "own": own, "path": path}
-    return render_template("support/invitation.html", state=state, **context), code
+    shown = invited.to_somebody(found, path)
+    support, is_own = None, False
+    if current_user.is_authenticated:
+        is_own = found.client_id == me().id
+        support = relations.support_between(db(), found.client_id, me().id)
+    if support:
+        shown = invited.known(found, support)
+    elif is_own:
+        shown = invited.own(found)
+    gone = not support and found.state != InvitationState.open
+    return _invited(shown, path), 410 if gone else 200
+
+
+def _invited(shown: Invited, path: str | None = None) -> str:
+    return render_template("support/invitation.html", shown=shown, path=path)
 
 
 @blueprint.post("/invitations/<token>")

@@ -10,21 +10,26 @@ from flask_babel import gettext as _
 
 from erp.domain.support import invitation as invitations
 from erp.domain.support import relation as relations
+from erp.domain.support.cheer import PHRASES
 from erp.domain.support.sharing import clients_of
 from erp.storage.support import Support
 from erp.web.edge.notices import ENDED, done, says
 from erp.web.edge.request import db, me, now
 from erp.web.support import blueprint
+from erp.web.support.pages import card_of, hears, phrase, sees
 
 
 @blueprint.get("/people")
 def people() -> str:
     """Show whom the person cheers, and who supports them."""
+    clients = clients_of(db(), me().id, now())
+    supporters = relations.supporters_of(db(), me().id)
     return render_template(
         "support/people.html",
-        clients=clients_of(db(), me().id, now()),
-        supporters=relations.supporters_of(db(), me().id),
-        invitations=invitations.open_invitations(db(), me().id, now()),
+        heading=_("People you cheer") if clients else _("Your supporters") if supporters else _("People"),
+        cards=[card_of(client) for client in clients],
+        supporters=[(each, sees(each), hears(each)) for each in supporters],
+        open_invitations=len(invitations.open_invitations(db(), me().id, now())),
         notice=_("That has ended. Nothing more is shown or sent.") if says(ENDED) else None,
     )
 
@@ -32,7 +37,7 @@ def people() -> str:
 @blueprint.get("/people/learn")
 def learn() -> str:
     """Say what helps a person who practises, and what does not."""
-    return render_template("support/learn.html")
+    return render_template("support/learn.html", phrases=[phrase(key) for key in PHRASES])
 
 
 @blueprint.post("/supporters/<uuid:support_id>/end")

@@ -5,6 +5,9 @@
 import { KEPT_PAGES } from "../lib/store.js";
 import { outbox } from "../outbox/outbox.js";
 
+// As in erp/domain/ladder/ladder.py.
+const MAX_MINUTES = 240;
+
 const page = document.querySelector("practice-page");
 const { account } = document.documentElement.dataset;
 const { kept } = JSON.parse(page.querySelector("#record").textContent);
@@ -31,7 +34,7 @@ const filled = (text, step) => text.replace(/\{(title|details|response)\}/, (_al
 
 /** The lengths to choose from, as `_lengths` in erp/web/exposure/pages.py offers them. */
 function offerMinutes(chips, { planned_minutes: planned, plan_minutes: plan, minutes: asked }) {
-  const chosen = asked >= 1 && asked <= 240 ? asked : planned;
+  const chosen = asked >= 1 && asked <= MAX_MINUTES ? asked : planned;
   const offered = new Set([5, 10, 20, planned, chosen, plan ?? chosen]);
   const [chip] = chips.children;
   const made = [...offered]

@@ -34,10 +34,31 @@ async function connect() {
 
 let key;
 
+const imported = (hex) =>
+  crypto.subtle.importKey(
+    "raw",
+    Uint8Array.from(hex.match(/../g), (two) => parseInt(two, 16)),
+    "AES-GCM",
+    false,
+    ["encrypt", "decrypt"],
+  );
+
 function unlock() {
-  const bytes = Uint8Array.from(phoneKey.match(/../g), (two) => parseInt(two, 16));
-  key ??= crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
+  key ??= imported(phoneKey);
   return key;
+}
+
+let former;
+
+/** The keys of before the password changed, asked for where something is locked with one. Without an answer, later. */
+function formerKeys() {
+  former ??= fetch("/account/former-keys", { headers: { Accept: "application/json" }, redirect: "error" })
+    .then(async (answer) => Promise.all((await answer.json()).keys.map(imported)))
+    .catch(() => {
+      former = null;
+      return [];
+    });
+  return former;
 }
 
 async function seal(event) {
@@ -51,12 +72,21 @@ async function seal(event) {
   }
 }
 
-/** The event of an entry, or null: what another key locked is not for this page. */
+/** The event of an entry, or null: what another person's key locked is not for this page. */
 async function unseal({ event, iv, box }) {
   if (event) return event;
+  const opened = await opens(await unlock().catch(() => null), iv, box);
+  if (opened) return opened;
+  for (const each of await formerKeys()) {
+    const found = await opens(each, iv, box);
+    if (found) return found;
+  }
+  return null;
+}
+
+async function opens(one, iv, box) {
   try {
-    const bytes = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, await unlock(), box);
-    return JSON.parse(new TextDecoder().decode(bytes));
+    return JSON.parse(new TextDecoder().decode(await crypto.subtle.decrypt({ name: "AES-GCM", iv }, one, box)));
   } catch {
     return null;
   }

@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.make.forms import STEPS, happened
 from tests.make.gate import Gate
 from tests.make.handset import Handset, opened_once
-from tests.make.phone import OUTBOX_SIZE, all_sent, kept, until
+from tests.make.phone import OUTBOX_SIZE, all_sent, kept, kit_says, until
 from tests.make.taps import exposure_on, ready, run_to_the_end, seconds_left, start_exposure
 
 Robin = tuple[Page, list[str]]
@@ -78,7 +78,7 @@ def test_every_step_of_the_ladder_can_be_started_and_shows_what_it_says(robin: R
     online = said()
     assert "Touch <b>one</b>" in online[1]
     page.goto("/ladder")
-    until(page, lambda: "Touch" in page.evaluate("caches.match('/kit').then(kit => kit.text())"))
+    kit_says(page, "Touch")
     page.context.set_offline(True)
     handset.server.stop()
     page.goto(f"/steps/{steps[1]}/practice")
@@ -261,7 +261,7 @@ def test_a_change_to_the_ladder_is_kept_with_the_next_page(handset: Handset, rob
     page.get_by_label("What will you do?").or_(page.locator("[name=title]")).first.fill("Stand at the fence")
     page.get_by_role("button", name="Save").tap()
     page.wait_for_url("**/steps/*")
-    until(page, lambda: "fence" in page.evaluate("caches.match('/kit').then(kit => kit.text())"))
+    kit_says(page, "fence")
     gate.stop()
     page.goto("/ladder")
     expect(page.get_by_text("Stand at the fence")).to_be_visible()

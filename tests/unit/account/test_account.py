@@ -128,12 +128,12 @@ def test_an_address_that_nobody_has_costs_the_same_hash_as_a_wrong_password(
 def test_a_new_password_needs_the_current_one_and_signs_out_every_device(session: Session):
     account, _codes = sign_up(session)
     raw = {"current": ANOTHER, "password": ANOTHER}
-    assert wrong(passwords.change_password, session, account, raw) == {"current": "wrong_password"}
-    assert wrong(passwords.change_password, session, account, {"current": PASSWORD, "password": "short"}) == {
+    assert wrong(passwords.change_password, session, account, raw, NOW) == {"current": "wrong_password"}
+    assert wrong(passwords.change_password, session, account, {"current": PASSWORD, "password": "short"}, NOW) == {
         "password": "short_password"
     }
     assert account.session_epoch == 0
-    passwords.change_password(session, account, {"current": PASSWORD, "password": ANOTHER})
+    passwords.change_password(session, account, {"current": PASSWORD, "password": ANOTHER}, NOW)
     assert account.session_epoch == 1
     assert signing.sign_in(session, account.email, PASSWORD) is None
     assert signing.sign_in(session, account.email, ANOTHER) is account
@@ -142,7 +142,7 @@ def test_a_new_password_needs_the_current_one_and_signs_out_every_device(session
 def test_eight_recovery_codes_are_made_and_only_their_digests_kept(session: Session):
     account, codes = sign_up(session)
     assert len(set(codes)) == 8
-    assert all(len(code.replace("-", "")) == 16 for code in codes)
+    assert all(len(code.replace("-", "")) == 24 for code in codes)
     kept = session.scalars(select(RecoveryCode.digest).where(RecoveryCode.account_id == account.id)).all()
     assert len(kept) == 8
     assert not any(code.encode() in digest for code in codes for digest in kept)
@@ -188,14 +188,68 @@ def test_a_bad_new_password_uses_up_no_code(session: Session):
     assert recovery.codes_left(session, account.id) == 8
 
 
-def test_new_codes_make_the_old_ones_worthless(session: Session):
+def test_new_codes_make_the_old_ones_worthless_once_they_are_confirmed(session: Session):
     account, old = sign_up(session)
+    recovery.confirm(session, account.id, NOW)
+    lost = recovery.new_codes(session, account)
+    assert recovery.recover(session, {"email": account.email, "password": ANOTHER, "code": old[1]}, NOW) is account
+    assert recovery.codes_left(session, account.id) == 7
     new = recovery.new_codes(session, account)
+    recovery.confirm(session, account.id, NOW)
+    raw = {"email": account.email, "password": ANOTHER, "code": lost[0]}
+    assert wrong(recovery.recover, session, raw, NOW) == {"code": "wrong_code"}
     assert set(new).isdisjoint(old)
     assert recovery.codes_left(session, account.id) == 8
     raw = {"email": account.email, "password": ANOTHER}
     assert wrong(recovery.recover, session, raw | {"code": old[0]}, NOW) == {"code": "wrong_code"}
     assert recovery.recover(session, raw | {"code": new[0]}, NOW) is account
+
+
+def test_a_code_of_a_new_set_confirms_it_by_being_used(session: Session):
+    account, old = sign_up(session)
+    recovery.confirm(session, account.id, NOW)
+    new = recovery.new_codes(session, account)
+    raw = {"email": account.email, "password": ANOTHER}
+    assert recovery.recover(session, raw | {"code": new[0]}, NOW) is account
+    assert wrong(recovery.recover, session, raw | {"code": old[0]}, NOW) == {"code": "wrong_code"}
+    assert recovery.codes_left(session, account.id) == 7
+
+
+@pytest.mark.parametrize("dash", ["-", "", " ", "\u2013", "\u2011", "\u2212", ".", "\u00a0", " - "])
+def test_a_code_is_read_with_any_dash_width_dot_or_space(session: Session, dash: str):
+    account, codes = sign_up(session)
+    wide = {ord(each): ord(each) + 0xFEE0 for each in "abcdefghjkmnpqrstuvwxyz23456789"}
+    for code in (codes[0].upper(), codes[1].translate(wide)):
+        raw = {"email": account.email, "password": ANOTHER, "code": code.replace("-", dash)}
+        assert recovery.recover(session, raw, NOW) is account
+
+
+@pytest.mark.parametrize(
+    ("kept", "typed"),
+    [
+        ("zed@x.example\u200b", "zed@x.example"),
+        ("zed@x.example", " ZED@x.example\u2060"),
+        ("me@bücher.example", "me@xn--bcher-kva.example"),
+        ("me@xn--bcher-kva.example", "me@B\u00dcCHER.example"),
+        ("caf\u00e9@x.example", "cafe\u0301@x.example"),
+        ("me@x.example", "\uff4d\uff45@x\u3002example"),
+        ("a\u00adb@x.example", "ab@x.example"),
+    ],
+)
+def test_one_person_however_the_address_is_typed(session: Session, kept: str, typed: str):
+    account, _codes = sign_up(session, email=kept)
+    assert signing.sign_in(session, typed, PASSWORD) is account
+    with pytest.raises(Conflict):
+        signing.sign_up(session, RAW | {"email": typed}, NOW)
+
+
+def test_of_two_accounts_whose_addresses_became_one_each_opens_as_it_was_spelt(session: Session):
+    plain, _codes = sign_up(session, email="zed@x.example")
+    spelt, _codes = sign_up(session, email="other@x.example")
+    spelt.email = "zed@x.example\u200b"
+    session.flush()
+    assert signing.account_at(session, "zed@x.example") is plain
+    assert signing.account_at(session, "Zed@x.example\u200b ") is spelt
 
 
 def test_details_are_taken_whole_or_not_at_all(session: Session):

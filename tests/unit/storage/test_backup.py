@@ -24,14 +24,13 @@ from erp.storage.backup import BackupError, backup, restore
 from erp.storage.db import Sessions, box, open_engine
 from erp.storage.exposure import EventRow
 from erp.storage.migrating import migrate
-from tests.conftest import DATA_KEY, SECRET_KEY, VAPID
 from tests.make.clients import Client
+from tests.make.keys import DATA_KEY, KEY_SETTINGS, SECRET_KEY, VAPID
+from tests.make.patience import PATIENCE
+from tests.make.server import ROOT, environment
 from tests.make.supporters import person
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[3]
-PATIENCE = 60
 
 
 def told(_done: int, _total: int | None) -> None:
@@ -87,16 +86,11 @@ def mode(path: Path) -> int:
 
 def flask(url: str, *arguments: str, **environ: str) -> subprocess.Popen[str]:
     """The command as a person runs it."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("RUNG_", "DATABASE_"))} | {
-        "RUNG_DATA": str(path_of(url).parent),
-        "DATABASE_URL": url,
-        "RUNG_SECRET_KEYS": SECRET_KEY,
-        "RUNG_DATA_KEYS": DATA_KEY,
-    }
+    own = {"RUNG_DATA": str(path_of(url).parent), "DATABASE_URL": url} | KEY_SETTINGS
     return subprocess.Popen(
         [sys.executable, "-m", "flask", "--app", "app", *arguments],
         cwd=ROOT,
-        env=environment | environ,
+        env=environment(**(own | environ)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -18,9 +18,11 @@ from erp.storage.backup import BackupError, backup, restore
 from erp.storage.db import Sessions, open_engine
 from erp.storage.exposure import EventRow
 from erp.storage.migrating import migrate
-from tests.conftest import DATA_KEY, SECRET_KEY
 from tests.make.clients import Client
-from tests.unit.storage.test_backup import PATIENCE, ROOT, checked, mode, practise, told
+from tests.make.keys import KEY_SETTINGS
+from tests.make.patience import PATIENCE
+from tests.make.server import ROOT, environment
+from tests.unit.storage.test_backup import checked, mode, practise, told
 
 pytestmark = pytest.mark.slow
 
@@ -81,11 +83,11 @@ def execute(url: str, statement: str) -> None:
 
 def flask(url: str, folder: Path, *arguments: str, **environ: str) -> subprocess.Popen[str]:
     """The command as a person runs it."""
-    given = {"RUNG_DATA": str(folder), "DATABASE_URL": url, "RUNG_SECRET_KEYS": SECRET_KEY, "RUNG_DATA_KEYS": DATA_KEY}
+    own = {"RUNG_DATA": str(folder), "DATABASE_URL": url} | KEY_SETTINGS
     return subprocess.Popen(
         [sys.executable, "-m", "flask", "--app", "app", *arguments],
         cwd=ROOT,
-        env=os.environ | given | environ,
+        env=environment(**(own | environ)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import random
 import signal
 import subprocess
@@ -25,13 +24,13 @@ from erp.services import services_of
 from erp.settings import Settings
 from erp.storage.db import Sessions, open_engine
 from erp.storage.exposure import EventRow
-from tests.conftest import DATA_KEY, SECRET_KEY
 from tests.make.clients import Client
-from tests.unit.test_app import free_port, wait_for
+from tests.make.keys import KEY_SETTINGS
+from tests.make.ports import free_port
+from tests.make.server import ROOT, environment, wait_for
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[3]
 KILLS = 3
 PHONES = 6
 
@@ -174,17 +173,10 @@ def phones_of(app: Flask, port: int, stop: threading.Event) -> list[Phone]:
 
 
 def serve(settings: Settings, port: int, folder: Path) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("RUNG_", "DATABASE_"))} | {
-        "RUNG_DATA": str(folder),
-        "RUNG_PORT": str(port),
-        "RUNG_SECRET_KEYS": SECRET_KEY,
-        "RUNG_DATA_KEYS": DATA_KEY,
-        "DATABASE_URL": settings.database_url,
-    }
     return subprocess.Popen(
         [sys.executable, "app.py"],
         cwd=ROOT,
-        env=environment,
+        env=environment(RUNG_DATA=str(folder), RUNG_PORT=str(port), DATABASE_URL=settings.database_url, **KEY_SETTINGS),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -18,7 +18,7 @@ from erp.storage.exposure import EventRow, Exposure
 from erp.storage.ladder import Fear, Step
 from erp.storage.migrating import migrate
 from erp.storage.resealing import reseal
-from tests.conftest import DATA_KEY
+from tests.make.keys import DATA_KEY
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 SECRETS = ("Spiders in the attic", "Under the eaves", "Not leaving", "It jumps on me", "It sat still", "Proud of it")

@@ -1,5 +1,6 @@
 """The clock that the application was given: every moment a page knows comes from it."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from flask import Flask
@@ -13,9 +14,10 @@ EVENING = datetime(2031, 3, 4, 22, 45, tzinfo=UTC)
 
 
 def test_a_page_stands_on_the_day_of_the_clock_and_turns_at_midnight_where_the_client_lives(
-    clock: Clock, client: Phone
+    clock: Clock, person: Callable[..., Phone]
 ):
     clock.stand(EVENING)
+    client = person("robin")
     before = client.get("/calendar").text
     assert "/calendar/days/2031-03-04" in before
     assert "/calendar/days/2031-03-05" not in before
@@ -23,9 +25,11 @@ def test_a_page_stands_on_the_day_of_the_clock_and_turns_at_midnight_where_the_c
     assert "/calendar/days/2031-03-05" in client.get("/calendar").text
 
 
-def test_the_cookie_is_written_anew_on_another_day_and_only_then(clock: Clock, client: Phone):
+def test_the_cookie_is_written_anew_on_another_day_and_only_then(clock: Clock, person: Callable[..., Phone]):
     clock.stand(EVENING)
+    client = person("robin")
     client.get("/about")
+    clock.go_on(timedelta(days=1))
     assert "Set-Cookie" in client.get("/today").headers
     assert "Set-Cookie" not in client.get("/today").headers
     clock.go_on(timedelta(days=1))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from erp.web.edge.notices import NOTICES
-from tests.make.clock import NOON, Clock
+from tests.make.clock import NOW, Clock
 from tests.web.conftest import Phone
 
 SAID_JS = Path(__file__).parents[3] / "static" / "js" / "shell" / "said.js"
@@ -35,12 +35,12 @@ def test_what_was_done_is_said_by_the_page_that_follows_and_by_no_other(client: 
 
 @pytest.mark.parametrize("path", ["/today", "/ladder", "/calendar"])
 def test_a_page_that_the_phone_keeps_says_nothing(client: Phone, clock: Clock, path: str):
-    clock.stand(NOON)
+    clock.stand(NOW)
     assert client.get(f"{path}?{QUERY}").text == client.get(path).text
 
 
 def test_what_is_brought_for_the_time_without_a_network_says_nothing(client: Phone, clock: Clock):
-    clock.stand(NOON)
+    clock.stand(NOW)
     answer = client.post("/account/details", data=DETAILS)
     assert client.get(f"/kit?{QUERY}").json == client.get("/kit").json
     assert "said.js" not in client.get("/kit").text

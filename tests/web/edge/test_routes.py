@@ -15,11 +15,12 @@ from werkzeug.routing import Rule
 from erp.commands import jobs_of
 from erp.domain.notification import kinds
 from erp.domain.support import relation as relations
+from erp.storage.account import SignIn
 from erp.storage.db import Sessions
 from erp.storage.notification import Device
 from erp.storage.support import Invitation, Support
 from erp.storage.tables import Base
-from tests.make.clock import NOON
+from tests.make.clock import NOW
 from tests.make.pages import HTMX, a_cheer, a_coach, a_ladder, a_pause, a_plan, an_exposure, an_invitation
 from tests.web.conftest import Phone
 
@@ -52,7 +53,9 @@ OWN = {
     "POST /account/codes",
     "POST /account/codes/download",
     "POST /account/codes/saved",
+    "GET /account/former-keys",
     "GET /account/leaving",
+    "GET /account/sign-ins",
     "POST /account/details",
     "POST /account/password",
     "POST /account/sign-out-everywhere",
@@ -83,6 +86,7 @@ OF_THE_INVITED = {"POST /invitations/<token>"}
 # Only for the person whose fear, step, exposure, pause, invitation, supporter, cheer or device the address names; 404
 # to everybody else, their coaches included.
 OF_ONE_CLIENT = {
+    "POST /account/sign-ins/<uuid:sign_in_id>/end",
     "POST /cheers/<uuid:cheer_id>/heart",
     "GET /devices/<uuid:device_id>",
     "POST /devices/<uuid:device_id>/name",
@@ -151,15 +155,16 @@ def ids(app: Flask, sessions: Sessions, client: Phone, coach: Phone) -> dict[str
     support = a_coach(sessions, client, coach)
     noted = {"suds": 62, "note": "private note", "learning": "private learning"}
     told = {"prediction": "private prediction", "likelihood": 77, "response": "private response"}
-    begun = NOON - timedelta(minutes=30)
+    begun = NOW - timedelta(minutes=30)
     exposure = an_exposure(sessions, client, ladder.steps[0], begun, noted=noted, expected_suds=61, **told)
-    cheer = a_cheer(sessions, support, "private cheer", timedelta(minutes=25))
+    cheer = a_cheer(sessions, support, "private cheer", NOW - timedelta(minutes=25))
     token, device = an_invitation(sessions, client), uuid.uuid4()
     with sessions.writing() as session:
         account = uuid.UUID(client.account_id)
         session.add(Device(id=device, account_id=account, name="private phone", locale="en", created_at=begun))
         digest = hashlib.sha256(token.encode()).digest()
         invitation = session.scalars(select(Invitation.id).where(Invitation.digest == digest)).one()
+        sign_in = session.scalars(select(SignIn.id).where(SignIn.account_id == account)).one()
         session.commit()
     return {
         "fear_id": ladder.fear,
@@ -169,6 +174,7 @@ def ids(app: Flask, sessions: Sessions, client: Phone, coach: Phone) -> dict[str
         "support_id": support,
         "cheer_id": cheer,
         "invitation_id": invitation,
+        "sign_in_id": sign_in,
         "device_id": device,
         "token": token,
         "year": 2026,
@@ -349,7 +355,7 @@ def test_a_coach_sees_what_is_switched_on_and_nothing_else_anywhere(
 ):
     share(sessions, ids, *shared)
     if running:
-        begun = NOON - timedelta(minutes=3)
+        begun = NOW - timedelta(minutes=3)
         step = uuid.UUID(str(ids["step_id"]))
         words = {"prediction": "private prediction", "response": "private response"}
         an_exposure(sessions, client, step, begun, seconds=None, expected_suds=63, **words)

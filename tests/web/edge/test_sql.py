@@ -19,7 +19,7 @@ from erp.services import services_of
 from erp.storage.db import Sessions
 from erp.storage.exposure import EventRow, Exposure
 from erp.storage.practice import Day, Pause, Plan, PracticeTotals
-from tests.make.clock import NOON, ZONE
+from tests.make.clock import NOW, ZONE
 from tests.make.pages import (
     HTMX,
     Ladder,
@@ -145,7 +145,7 @@ def pages(exposure: uuid.UUID, ladder: Ladder) -> dict[str, tuple[str, dict[str,
 
 def posts(client: Phone, ladder: Ladder) -> dict[str, dict[str, Any]]:
     """Batches as they come from the phone, one after the other, of an exposure of their own."""
-    exposure, begun = uuid.uuid4(), NOON - timedelta(minutes=15)
+    exposure, begun = uuid.uuid4(), NOW - timedelta(minutes=15)
     return {
         "start": batch(client, event("started", exposure, begun, step=ladder.steps[0], expected_suds=40)),
         "check-in": batch(client, event("checked_in", exposure, begun + timedelta(minutes=5), suds=60)),
@@ -172,7 +172,7 @@ def counted(app: Flask, client: Phone, exposure: uuid.UUID, ladder: Ladder) -> d
 def test_a_page_costs_as_many_statements_with_a_thousand_exposures_as_with_one(
     app: Flask, client: Phone, sessions: Sessions, ladder: Ladder
 ):
-    yesterday = NOON - timedelta(days=1)
+    yesterday = NOW - timedelta(days=1)
     exposure = an_exposure(sessions, client, ladder.steps[0], yesterday, noted={"suds": 10})
     counted(app, client, exposure, ladder)
     few = counted(app, client, exposure, ladder)
@@ -184,7 +184,7 @@ def test_a_page_costs_as_many_statements_with_a_thousand_exposures_as_with_one(
 
 
 def test_the_pages_that_are_opened_most_stay_cheap(app: Flask, client: Phone, sessions: Sessions, ladder: Ladder):
-    exposure = an_exposure(sessions, client, ladder.steps[0], NOON - timedelta(days=1), noted={})
+    exposure = an_exposure(sessions, client, ladder.steps[0], NOW - timedelta(days=1), noted={})
     numbers = counted(app, client, exposure, ladder)
     for name in ("today", "calendar", "year", "ladder", "before practice"):
         assert numbers[name] <= 8, (name, numbers[name])
@@ -201,8 +201,8 @@ def people_of(
         client, coach = person(f"client{number}", ZONE), person(f"coach{number}", ZONE)
         to_client, to_coach = a_coach(sessions, client, somebody), a_coach(sessions, somebody, coach)
         step = a_ladder(sessions, client).steps[0]
-        an_exposure(sessions, client, step, NOON - timedelta(days=1), noted={"suds": 10})
-        an_exposure(sessions, client, step, NOON - timedelta(minutes=5), seconds=None)
+        an_exposure(sessions, client, step, NOW - timedelta(days=1), noted={"suds": 10})
+        an_exposure(sessions, client, step, NOW - timedelta(minutes=5), seconds=None)
         a_cheer(sessions, to_client)
         made.append((to_client, to_coach))
     return made
@@ -279,7 +279,7 @@ def write(sessions: Sessions, client: Phone, facts: practice_days.Facts) -> None
                     account_id=account,
                     first_day=pause.first_day,
                     last_day=pause.last_day,
-                    created_at=NOON,
+                    created_at=NOW,
                 )
             )
         session.execute(
@@ -317,7 +317,7 @@ def test_ten_years_of_history_give_the_streak_of_the_pure_rules_and_only_new_day
     assert shown(client.get("/calendar").text) == current
     # An exposure settles what lies behind; from then on the past is not read again.
     step = a_ladder(sessions, client).steps[0]
-    an_exposure(sessions, client, step, NOON - timedelta(minutes=30), seconds=1500)
+    an_exposure(sessions, client, step, NOW - timedelta(minutes=30), seconds=1500)
     with sessions.reading() as session:
         row = session.scalars(
             select(PracticeTotals).where(PracticeTotals.account_id == uuid.UUID(client.account_id))

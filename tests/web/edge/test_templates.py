@@ -20,7 +20,7 @@ from sqlalchemy import text
 from erp.services import provide, services_of
 from erp.storage.db import Sessions
 from erp.web.practice import pages as practice
-from tests.make.clock import NOON, ZONE
+from tests.make.clock import NOW, ZONE
 from tests.make.pages import HTMX, a_ladder, a_pause, a_plan, an_exposure, batch, event, today
 from tests.web.conftest import PASSWORD, Phone
 
@@ -142,7 +142,7 @@ def test_what_a_client_sees_is_marked_for_translation(client: Phone, sessions: S
     later = str(today() + timedelta(days=20))
     client.post("/plan", data={"minutes": "15", "kind": "weekdays", "weekdays": ["1"], "starts_on": later})
     a_pause(sessions, client, 2, 3)
-    now = NOON
+    now = NOW
     told = {"prediction": "¤it bites¤", "likelihood": 60, "expected_suds": 60}
     noted = {"suds": 20, "learning": "¤it slept¤", "note": "¤phew¤"}
     exposures = [
@@ -250,7 +250,7 @@ def test_every_error_page_is_marked_for_translation(client: Phone, nobody: Phone
 def test_what_is_said_in_json_is_marked_for_translation(client: Phone, nobody: Phone):
     manifest = json.loads(nobody.get("/manifest.webmanifest").text)
     said = [manifest["description"], *[shortcut["name"] for shortcut in manifest["shortcuts"]]]
-    wrong = event("checked_in", uuid.uuid4(), NOON, suds=500)
+    wrong = event("checked_in", uuid.uuid4(), NOW, suds=500)
     refused = client.post("/events", json=batch(client, wrong)).json
     assert refused
     said += [refused["refused"][0]["message"]]

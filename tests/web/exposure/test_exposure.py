@@ -15,7 +15,7 @@ from erp.storage.db import Sessions
 from erp.storage.exposure import EventRow, Exposure
 from erp.storage.notification import Notification
 from erp.storage.support import Support
-from tests.make.clock import NOON, ZONE
+from tests.make.clock import NOW, ZONE
 from tests.make.pages import (
     HTMX,
     Ladder,
@@ -69,7 +69,7 @@ def test_the_practice_page_stands_ready_before_the_start(client: Phone, ladder: 
     record = record_in(answer.text)
     assert (record["exposure"], record["step"], record["events"]) == (None, str(ladder.steps[0]), [])
     assert (record["account"], record["zone"]) == (client.account_id, ZONE)
-    assert abs(datetime.fromisoformat(record["now"]) - NOON) < timedelta(seconds=30)
+    assert abs(datetime.fromisoformat(record["now"]) - NOW) < timedelta(seconds=30)
 
 
 def test_two_minutes_may_be_asked_for_and_nonsense_is_ignored(client: Phone, ladder: Ladder):
@@ -89,7 +89,7 @@ def test_the_shortcut_leads_to_what_runs_else_to_the_next_step_else_to_today(cli
 
 
 def test_the_page_of_an_exposure_is_where_the_exposure_is(client: Phone, sessions: Sessions, ladder: Ladder):
-    running = an_exposure(sessions, client, ladder.steps[0], NOON - timedelta(seconds=90), seconds=None)
+    running = an_exposure(sessions, client, ladder.steps[0], NOW - timedelta(seconds=90), seconds=None)
     html = client.get(f"/exposures/{running}").text
     assert phase_in(html) == "running"
     record = record_in(html)
@@ -141,7 +141,7 @@ def test_an_exposure_is_there_for_its_client_only(
 
 
 def test_the_record_tells_every_event_and_answers_304_while_nothing_is_new(client: Phone, ladder: Ladder):
-    exposure, start = uuid.uuid4(), NOON - timedelta(minutes=5)
+    exposure, start = uuid.uuid4(), NOW - timedelta(minutes=5)
     told = [
         event("started", exposure, start, step=ladder.steps[0], prediction="it bites", expected_suds=50),
         event("checked_in", exposure, start + timedelta(minutes=1), suds=60),
@@ -168,7 +168,7 @@ def test_the_record_tells_every_event_and_answers_304_while_nothing_is_new(clien
 
 def test_the_record_tells_the_cheers_of_this_exposure(client: Phone, other: Phone, sessions: Sessions, ladder: Ladder):
     coach = a_coach(sessions, client, other)
-    earlier = an_exposure(sessions, client, ladder.steps[0], NOON - timedelta(hours=3))
+    earlier = an_exposure(sessions, client, ladder.steps[0], NOW - timedelta(hours=3))
     running = an_exposure(sessions, client, ladder.steps[1], seconds=None)
     first = client.get(f"/exposures/{running}/record")
     assert first.json
@@ -199,7 +199,7 @@ def test_the_page_says_whether_somebody_may_cheer(client: Phone, other: Phone, s
     assert "data-supporters" in client.get(path).text
     assert "data-supporters" not in other.get(f"/steps/{a_ladder(sessions, other).steps[0]}/practice").text
     with sessions.writing() as session:
-        relations.end(session, session.get_one(Support, coach), NOON)
+        relations.end(session, session.get_one(Support, coach), NOW)
         session.commit()
     assert "data-supporters" not in client.get(path).text
 
@@ -213,7 +213,7 @@ def test_a_phone_that_is_put_away_gets_its_next_signal_at_its_time(
     (told,) = database.scalars(select(Notification))
     assert (told.kind, str(told.account_id)) == ("check_in", client.account_id)
     assert woken == [told.due_at]
-    assert timedelta(minutes=3) < told.due_at - NOON < timedelta(minutes=4, seconds=5)
+    assert timedelta(minutes=3) < told.due_at - NOW < timedelta(minutes=4, seconds=5)
     assert client.post(f"/exposures/{running}/away", data={"away": "0"}).status_code == 204
     database.rollback()
     assert list(database.scalars(select(Notification))) == []
@@ -243,7 +243,7 @@ def test_only_a_running_exposure_of_ones_own_can_be_put_away(
 
 def test_before_its_start_has_come_an_exposure_has_no_page(client: Phone):
     exposure = uuid.uuid4()
-    client.post("/events", json=batch(client, event("checked_in", exposure, NOON, suds=5)))
+    client.post("/events", json=batch(client, event("checked_in", exposure, NOW, suds=5)))
     for path in ("", "/record", "/summary"):
         assert client.get(f"/exposures/{exposure}{path}").status_code == 404
 

@@ -7,14 +7,13 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from erp.domain.dates import local_day
 from erp.domain.recording import KNOWN
 from erp.storage.db import Sessions
 from erp.storage.exposure import EventRow, Exposure
-from tests.make.clock import NOON, ZONE
+from tests.make.clock import NOW, ZONE
 from tests.make.pages import Ladder, a_coach, a_ladder, a_plan, an_exposure, batch, event, today
 from tests.web.conftest import Phone
-
-NOW = NOON
 
 
 @pytest.fixture
@@ -41,7 +40,7 @@ def send(phone: Phone, body: Any, status: int = 200) -> Any:
 
 
 def a_run(ladder: Ladder, exposure: uuid.UUID | None = None, begun: datetime | None = None) -> list[dict[str, Any]]:
-    exposure, begun = exposure or uuid.uuid4(), begun or NOON - timedelta(minutes=12)
+    exposure, begun = exposure or uuid.uuid4(), begun or NOW - timedelta(minutes=12)
     return [
         event("started", exposure, begun, step=ladder.steps[0], expected_suds=40),
         event("checked_in", exposure, begun + timedelta(minutes=5), suds=60),
@@ -49,14 +48,14 @@ def a_run(ladder: Ladder, exposure: uuid.UUID | None = None, begun: datetime | N
     ]
 
 
-def test_a_batch_is_taken_whole_and_the_day_filled(client: Phone, sessions: Sessions, ladder: Ladder):
+def test_a_batch_is_taken_whole_and_the_day_filled(noon: datetime, client: Phone, sessions: Sessions, ladder: Ladder):
     a_plan(sessions, client, minutes=10)
-    sent = a_run(ladder)
+    sent = a_run(ladder, begun=noon - timedelta(minutes=12))
     answer = send(client, batch(client, *sent))
     assert answer["account"] == client.account_id
     assert answer["accepted"] == [each["id"] for each in sent]
     assert (answer["refused"], answer["also_running"]) == ([], None)
-    assert abs(datetime.fromisoformat(answer["now"]) - NOON) < timedelta(seconds=30)
+    assert abs(datetime.fromisoformat(answer["now"]) - noon) < timedelta(seconds=30)
     assert "11 min of 10 min" in client.get(f"/calendar/days/{today()}").text
     assert "practice is done" in client.get("/today").text
 
@@ -67,7 +66,7 @@ def test_the_worker_is_woken_when_somebody_should_hear_of_it_and_only_then(
 ):
 
     def tell(kind: str, exposure: uuid.UUID, **data: Any) -> None:
-        told = event(kind, exposure, NOON, **data)
+        told = event(kind, exposure, NOW, **data)
         if plain:
             assert client.post("/events", data=told).status_code == 303
         else:
@@ -103,8 +102,8 @@ def test_what_cannot_be_taken_is_refused_with_a_sentence_and_the_rest_is_taken(
 ):
     theirs = a_ladder(sessions, other).steps[0]
     good = a_run(ladder)
-    foreign = event("started", uuid.uuid4(), NOON, step=theirs)
-    wrong = event("checked_in", good[0]["exposure"], NOON, suds=101)
+    foreign = event("started", uuid.uuid4(), NOW, step=theirs)
+    wrong = event("checked_in", good[0]["exposure"], NOW, suds=101)
     odd = {"id": "no id"}
     answer = send(client, batch(client, wrong, *good, foreign, odd))
     assert answer["accepted"] == [each["id"] for each in good]
@@ -118,7 +117,7 @@ def test_an_exposure_of_another_client_takes_nothing_from_me(
     client: Phone, other: Phone, sessions: Sessions, ladder: Ladder, database: Session
 ):
     mine = an_exposure(sessions, client, ladder.steps[0], seconds=None)
-    answer = send(other, batch(other, event("finished", mine, NOON)))
+    answer = send(other, batch(other, event("finished", mine, NOW)))
     assert answer["accepted"] == []
     assert len(answer["refused"]) == 1
     assert count(database) == 1
@@ -157,7 +156,7 @@ def test_a_body_that_is_no_batch_is_refused(client: Phone, body: bytes):
 
 
 def test_two_hundred_events_are_taken_at_once_and_no_more(client: Phone, ladder: Ladder, database: Session):
-    exposure, begun = uuid.uuid4(), NOON - timedelta(minutes=10)
+    exposure, begun = uuid.uuid4(), NOW - timedelta(minutes=10)
     start = event("started", exposure, begun, step=ladder.steps[0])
     urges = [event("resisted", exposure, begun + timedelta(seconds=number)) for number in range(200)]
     assert client.post("/events", json=batch(client, start, *urges)).status_code == 400
@@ -184,19 +183,19 @@ def test_a_second_start_is_told_what_else_runs(client: Phone, sessions: Sessions
 
 def test_a_clock_that_is_hours_wrong_is_put_right(client: Phone, ladder: Ladder, database: Session):
     wrong = timedelta(hours=7)
-    begun = NOON - timedelta(minutes=12)
-    send(client, batch(client, *a_run(ladder, begun=begun - wrong), sent_at=NOON - wrong))
+    begun = NOW - timedelta(minutes=12)
+    send(client, batch(client, *a_run(ladder, begun=begun - wrong), sent_at=NOW - wrong))
     (row,) = database.scalars(select(Exposure)).all()
     assert row.started_at
     assert abs(row.started_at - begun) < timedelta(seconds=5)
-    assert (row.seconds, row.local_date) == (660, today())
+    assert (row.seconds, row.local_date) == (660, local_day(row.started_at, ZONE))
 
 
 def test_a_skew_that_the_phone_measured_puts_its_batch_right(client: Phone, ladder: Ladder, database: Session):
-    begun, wrong = NOON - timedelta(minutes=12), timedelta(hours=7)
+    begun, wrong = NOW - timedelta(minutes=12), timedelta(hours=7)
     send(client, batch(client, *a_run(ladder, begun=begun - wrong)) | {"skew": wrong // timedelta(milliseconds=1)})
     (row,) = database.scalars(select(Exposure)).all()
-    assert (row.started_at, row.seconds, row.local_date) == (begun, 660, today())
+    assert (row.started_at, row.seconds, row.local_date) == (begun, 660, local_day(begun, ZONE))
 
 
 @pytest.mark.parametrize("skew", [None, "soon", 1.5, True, [], 10**15, -(10**15), 10**400])
@@ -223,7 +222,7 @@ def test_a_sending_time_that_means_nothing_does_not_lose_the_practice(
 
 
 def test_odd_text_does_not_poison_the_outbox(client: Phone, ladder: Ladder):
-    odd = event("started", uuid.uuid4(), NOON, step=ladder.steps[0], prediction="half \ud800 a pair \x00")
+    odd = event("started", uuid.uuid4(), NOW, step=ladder.steps[0], prediction="half \ud800 a pair \x00")
     assert send(client, batch(client, odd))["accepted"] == [odd["id"]]
     assert "half ? a pair" in client.get(f"/exposures/{odd['exposure']}").text
 

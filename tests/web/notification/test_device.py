@@ -19,8 +19,8 @@ from erp.services import services_of
 from erp.storage.account import Account
 from erp.storage.db import Sessions
 from erp.storage.notification import Device, Notification
-from erp.web.notification.devices import name_of
-from tests.make.clock import NOON, ZONE, Clock
+from erp.web.edge.browsers import name_of
+from tests.make.clock import NOW, ZONE, Clock
 from tests.make.pages import HTMX, error_beside, is_page
 from tests.web.conftest import PASSWORD, Phone
 
@@ -203,12 +203,12 @@ def test_a_device_is_named_by_what_its_browser_says(app: Flask, agent: str, name
 
 def test_when_a_device_last_worked_and_that_it_stopped_can_be_read(client: Phone, sessions: Sessions):
     first = registered(client)
-    change(sessions, first, worked_at=NOON - timedelta(seconds=5))
+    change(sessions, first, worked_at=NOW - timedelta(seconds=5))
     assert "Last worked today at" in client.get("/notifications").text
     change(sessions, first, worked_at=datetime(2026, 1, 5, 12, tzinfo=UTC))
     assert "Last worked on 5 Jan 2026" in client.get("/notifications").text
     assert "Notifications stopped on one of your devices." not in client.get("/today").text
-    change(sessions, first, stopped_at=NOON, digest=None, subscription=None)
+    change(sessions, first, stopped_at=NOW, digest=None, subscription=None)
     html = client.get("/notifications").text
     assert "It has stopped." in html
     assert f'action="/devices/{first}/test"' not in html
@@ -218,7 +218,7 @@ def test_when_a_device_last_worked_and_that_it_stopped_can_be_read(client: Phone
 
 def test_a_device_that_stopped_and_subscribes_again_is_well(client: Phone, sessions: Sessions):
     first = registered(client)
-    change(sessions, first, stopped_at=NOON, digest=None, subscription=None)
+    change(sessions, first, stopped_at=NOW, digest=None, subscription=None)
     body = {"subscription": a_subscription("https://fcm.googleapis.com/wp/new"), "replaces": first}
     answer = client.post("/devices", json=body)
     assert answer.json

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from erp.domain.dates import local_day
 from erp.storage.db import Sessions
 from erp.storage.practice import Pause, Plan
-from tests.make.clock import NOON, ZONE
+from tests.make.clock import NOW, ZONE, Clock
 from tests.make.pages import (
     HTMX,
     Ladder,
@@ -70,8 +71,9 @@ def test_the_page_is_there_for_who_is_signed_in_only(client: Phone, nobody: Phon
 
 
 def test_another_client_sees_nothing_of_my_practice(client: Phone, other: Phone, sessions: Sessions, ladder: Ladder):
-    an_exposure(sessions, client, ladder.steps[0], noted={"learning": "it slept"})
-    day = f"/calendar/days/{today()}"
+    begun = NOW - timedelta(minutes=10)
+    an_exposure(sessions, client, ladder.steps[0], begun, noted={"learning": "it slept"})
+    day = f"/calendar/days/{local_day(begun, ZONE)}"
     assert "it slept" in client.get(day).text
     for path in (*PAGES, day):
         html = other.get(path).text
@@ -93,19 +95,21 @@ def test_today_leads_a_coach_without_a_ladder_to_people_first(client: Phone, oth
     assert not re.search(r'class="button [a-z]+" href="/people"', other.get("/today").text)
 
 
-def test_the_newest_cheers_of_today_and_yesterday_stand_on_today(client: Phone, other: Phone, sessions: Sessions):
+def test_the_newest_cheers_of_today_and_yesterday_stand_on_today(
+    noon: datetime, client: Phone, other: Phone, sessions: Sessions
+):
     coach = a_coach(sessions, client, other)
     html = client.get("/today").text
     assert "From your coach" not in html
     for text, hours in (("long ago", 60), ("a day ago", 25), ("first", 4), ("second", 3)):
-        a_cheer(sessions, coach, text, timedelta(hours=hours))
+        a_cheer(sessions, coach, text, noon - timedelta(hours=hours))
     html = client.get("/today").text
     assert "long ago" not in html
     assert (
         html.index("second") < html.index("first") < html.index("From your coach, yesterday") < html.index("a day ago")
     )
     assert html.count('action="/cheers/') == 3
-    a_cheer(sessions, coach, "third")
+    a_cheer(sessions, coach, "third", noon)
     html = client.get("/today").text
     assert "third" in html
     assert "a day ago" not in html
@@ -132,10 +136,10 @@ def test_who_only_coaches_finds_the_way_to_whom_they_cheer_and_no_week_of_their_
     assert 'class="week"' in client.get("/today").text
 
 
-def test_a_day_of_the_calendar_keeps_its_cheers(client: Phone, other: Phone, sessions: Sessions):
+def test_a_day_of_the_calendar_keeps_its_cheers(noon: datetime, client: Phone, other: Phone, sessions: Sessions):
     coach = a_coach(sessions, client, other)
-    a_cheer(sessions, coach, "first", timedelta(hours=4))
-    a_cheer(sessions, coach, "<second>")
+    a_cheer(sessions, coach, "first", noon - timedelta(hours=4))
+    a_cheer(sessions, coach, "<second>", noon)
     for headers in ({}, HTMX):
         html = client.get(f"/calendar/days/{today()}", headers=headers).text
         assert html.index("first") < html.index("&lt;second&gt;")
@@ -157,14 +161,16 @@ def test_today_leads_to_the_practice_that_runs(client: Phone, sessions: Sessions
     assert f'href="/steps/{ladder.steps[0]}/practice"' not in html
 
 
-def test_today_says_what_is_left_and_when_the_goal_is_reached(client: Phone, sessions: Sessions, ladder: Ladder):
+def test_today_says_what_is_left_and_when_the_goal_is_reached(
+    noon: datetime, client: Phone, sessions: Sessions, ladder: Ladder
+):
     a_plan(sessions, client, minutes=20)
     assert "20 minutes to go" in client.get("/today").text
-    an_exposure(sessions, client, ladder.steps[0], NOON - timedelta(seconds=481), seconds=480)
+    an_exposure(sessions, client, ladder.steps[0], noon - timedelta(seconds=481), seconds=480)
     assert "12 minutes to go" in client.get("/today").text
-    an_exposure(sessions, client, ladder.steps[0], NOON - timedelta(seconds=720), seconds=719)
+    an_exposure(sessions, client, ladder.steps[0], noon - timedelta(seconds=720), seconds=719)
     assert "1 minute to go" in client.get("/today").text
-    an_exposure(sessions, client, ladder.steps[0], NOON - timedelta(seconds=61), seconds=60)
+    an_exposure(sessions, client, ladder.steps[0], noon - timedelta(seconds=61), seconds=60)
     assert "Today’s practice is done" in client.get("/today").text
 
 
@@ -304,6 +310,7 @@ def test_a_pause_that_is_over_cannot_be_ended_once_more(client: Phone, sessions:
     assert client.post(f"/plan/pauses/{over}/end").status_code == 409
 
 
+@pytest.mark.usefixtures("noon")
 def test_the_calendar_shows_this_month_with_each_days_state_in_words(client: Phone, sessions: Sessions, ladder: Ladder):
     a_plan(sessions, client, minutes=5)
     an_exposure(sessions, client, ladder.steps[0], seconds=400)
@@ -354,6 +361,7 @@ def test_the_first_and_the_last_month_have_nothing_beyond(client: Phone, path: s
     assert "/calendar/2101" not in html
 
 
+@pytest.mark.usefixtures("noon")
 def test_the_year_counts_the_practice_days_of_each_month(client: Phone, sessions: Sessions, ladder: Ladder):
     an_exposure(sessions, client, ladder.steps[0])
     year = today().year
@@ -365,8 +373,9 @@ def test_the_year_counts_the_practice_days_of_each_month(client: Phone, sessions
 
 
 def test_a_day_shows_its_exposures_and_htmx_gets_the_day_alone(client: Phone, sessions: Sessions, ladder: Ladder):
-    exposure = an_exposure(sessions, client, ladder.steps[0], noted={"learning": "it slept"})
-    path = f"/calendar/days/{today()}"
+    begun = NOW - timedelta(minutes=10)
+    exposure = an_exposure(sessions, client, ladder.steps[0], begun, noted={"learning": "it slept"})
+    path = f"/calendar/days/{local_day(begun, ZONE)}"
     for headers in ({}, HTMX):
         answer = client.get(path, headers=headers)
         assert f"/exposures/{exposure}" in answer.text
@@ -375,10 +384,14 @@ def test_a_day_shows_its_exposures_and_htmx_gets_the_day_alone(client: Phone, se
     assert client.get(path, headers=HTMX).text.lstrip().startswith('<section id="day"')
 
 
-def test_a_day_shows_the_clock_of_the_place_where_the_client_lives(person: Callable[..., Phone], sessions: Sessions):
+def test_a_day_shows_the_clock_of_the_place_where_the_client_lives(
+    clock: Clock, person: Callable[..., Phone], sessions: Sessions
+):
+    begun = datetime(2026, 7, 1, 10, 5, tzinfo=UTC)
+    clock.stand(begun + timedelta(minutes=10))
     client = person("lou", "Europe/Berlin")
     step = a_ladder(sessions, client).steps[0]
-    an_exposure(sessions, client, step, datetime(2026, 7, 1, 10, 5, tzinfo=UTC), zone="Europe/Berlin")
+    an_exposure(sessions, client, step, begun, zone="Europe/Berlin")
     assert "12:05" in client.get("/calendar/days/2026-07-01").text
 
 

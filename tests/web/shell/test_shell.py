@@ -192,7 +192,7 @@ def test_a_database_that_does_not_answer_is_a_page_of_ours_and_is_asked_once(
         asked.append(1)
         raise OperationalError("SELECT", {}, Exception("database is locked"))
 
-    monkeypatch.setattr("erp.web.edge.signin.person_of", fails)
+    monkeypatch.setattr("erp.web.edge.signin.sign_in.person_at", fails)
     for path in ("/today", "/about"):
         asked.clear()
         answer = client.get(path)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from erp.storage.db import Sessions
 from erp.storage.support import Cheer
-from tests.make.clock import NOON, ZONE
+from tests.make.clock import NOW, ZONE
 from tests.make.pages import HTMX, a_cheer, a_coach, a_ladder, an_exposure, error_beside, is_page, page_error
 from tests.web.conftest import Phone
 
@@ -64,7 +64,7 @@ def test_htmx_gets_back_the_place_that_was_tapped(
     client: Phone, coach: Phone, sessions: Sessions, path: str, support: uuid.UUID, place: str, root: str
 ):
     step = a_ladder(sessions, client).steps[0]
-    an_exposure(sessions, client, step, NOON - timedelta(minutes=3), seconds=None)
+    an_exposure(sessions, client, step, NOW - timedelta(minutes=3), seconds=None)
     answer = coach.post(path, data={"phrase": "with_you", "place": place}, headers=HTMX)
     assert answer.status_code == 200
     assert not is_page(answer)
@@ -78,11 +78,11 @@ def test_htmx_gets_back_the_place_that_was_tapped(
 def test_the_card_shows_the_cheer_of_this_practice_and_the_heart_that_came_back(
     client: Phone, coach: Phone, sessions: Sessions, support: uuid.UUID
 ):
-    a_cheer(sessions, support, "from before", timedelta(minutes=30))
+    a_cheer(sessions, support, "from before", NOW - timedelta(minutes=30))
     step = a_ladder(sessions, client).steps[0]
-    an_exposure(sessions, client, step, NOON - timedelta(minutes=3), seconds=None)
+    an_exposure(sessions, client, step, NOW - timedelta(minutes=3), seconds=None)
     assert "from before" not in coach.get("/people").text
-    cheer = a_cheer(sessions, support, "go on", timedelta(minutes=2))
+    cheer = a_cheer(sessions, support, "go on", NOW - timedelta(minutes=2))
     assert "go on" in coach.get("/people").text
     assert "sent a heart" not in coach.get("/people").text
     client.post(f"/cheers/{cheer}/heart")
@@ -162,10 +162,10 @@ def test_a_second_cheer_within_a_minute_waits(
 def test_enough_is_enough_and_said_kindly(
     client: Phone, coach: Phone, sessions: Sessions, path: str, support: uuid.UUID
 ):
-    begun = NOON - timedelta(minutes=50)
+    begun = NOW - timedelta(minutes=50)
     an_exposure(sessions, client, a_ladder(sessions, client).steps[0], begun, seconds=None, planned_minutes=60)
     for number in range(20):
-        a_cheer(sessions, support, "on", timedelta(minutes=45 - 2 * number))
+        a_cheer(sessions, support, "on", NOW - timedelta(minutes=45 - 2 * number))
     answer = coach.post(path, data={"phrase": "hard", "place": "phrases"}, headers=HTMX)
     assert answer.status_code == 422
     assert "They know that you are there." in page_error(answer)

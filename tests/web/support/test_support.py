@@ -1,7 +1,7 @@
 import re
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -12,7 +12,7 @@ from erp.domain.support.sharing import SharedExposure
 from erp.storage.db import Sessions
 from erp.storage.support import Support
 from erp.web.support.pages import going_on
-from tests.make.clock import NOON, ZONE
+from tests.make.clock import NOW, ZONE
 from tests.make.pages import HTMX, a_cheer, a_coach, a_ladder, an_exposure, an_invitation, is_page
 from tests.web.conftest import Phone
 
@@ -72,7 +72,7 @@ def test_a_coach_sees_who_practises_now_first_with_one_tap_to_cheer(
     client: Phone, other: Phone, coach: Phone, sessions: Sessions
 ):
     quiet, live = a_coach(sessions, other, coach), a_coach(sessions, client, coach)
-    begun = NOON - timedelta(minutes=12, seconds=5)
+    begun = NOW - timedelta(minutes=12, seconds=5)
     an_exposure(sessions, client, a_ladder(sessions, client).steps[0], begun, seconds=None)
     html = coach.get("/people").text
     assert html.index(f'id="client-{live}"') < html.index(f'id="client-{quiet}"')
@@ -85,15 +85,14 @@ def test_a_coach_sees_who_practises_now_first_with_one_tap_to_cheer(
 
 
 def test_a_card_without_practice_now_shows_the_last_one_the_week_and_the_streak(
-    client: Phone, coach: Phone, sessions: Sessions
+    noon: datetime, client: Phone, coach: Phone, sessions: Sessions
 ):
     a_coach(sessions, client, coach)
     step = a_ladder(sessions, client).steps[0]
     assert line(coach.get("/people").text) == "the first practice is still to come"
-    now = NOON
-    an_exposure(sessions, client, step, now - timedelta(days=1), seconds=1800)
+    an_exposure(sessions, client, step, noon - timedelta(days=1), seconds=1800)
     assert line(coach.get("/people").text) == "practised 30 minutes yesterday"
-    an_exposure(sessions, client, step, now - timedelta(minutes=2), seconds=60)
+    an_exposure(sessions, client, step, noon - timedelta(minutes=2), seconds=60)
     html = coach.get("/people").text
     assert re.fullmatch(r"practised 1 minute this (morning|afternoon)", line(html))
     assert "2 days in a row" in html
@@ -114,7 +113,7 @@ def test_a_card_without_practice_now_shows_the_last_one_the_week_and_the_streak(
 def test_a_running_practice_is_told_in_minutes(
     client: Phone, paused: bool, seconds: int, planned: int, said: str, app: object
 ):
-    begun = NOON
+    begun = NOW
     shared = SharedExposure(uuid.uuid4(), True, paused, begun, begun.date(), seconds, planned, None, None, None)
     with app.test_request_context():  # type: ignore[attr-defined]
         assert going_on(shared) == said
@@ -123,9 +122,9 @@ def test_a_running_practice_is_told_in_minutes(
 def test_practice_days_ago_is_told_by_the_day(client: Phone, coach: Phone, sessions: Sessions):
     a_coach(sessions, client, coach)
     step = a_ladder(sessions, client).steps[0]
-    an_exposure(sessions, client, step, NOON - timedelta(days=9), seconds=900)
+    an_exposure(sessions, client, step, NOW - timedelta(days=9), seconds=900)
     assert re.fullmatch(r"practised 15 minutes on \d+ \w+ \d{4}", line(coach.get("/people").text))
-    an_exposure(sessions, client, step, NOON - timedelta(days=3), seconds=900)
+    an_exposure(sessions, client, step, NOW - timedelta(days=3), seconds=900)
     assert re.fullmatch(r"practised 15 minutes on \w+day", line(coach.get("/people").text))
 
 
@@ -407,7 +406,7 @@ def test_the_page_of_a_client_has_the_card_the_phrases_and_what_was_sent(
     client: Phone, coach: Phone, sessions: Sessions
 ):
     support = a_coach(sessions, client, coach)
-    a_cheer(sessions, support, "You did it your way", timedelta(minutes=5))
+    a_cheer(sessions, support, "You did it your way", NOW - timedelta(minutes=5))
     html = coach.get(f"/people/{support}").text
     assert f'id="client-{support}"' in html
     assert html.count('name="phrase"') == 5
@@ -433,7 +432,7 @@ def test_a_card_that_did_not_change_is_not_sent_again(client: Phone, coach: Phon
         assert first.status_code == 200
         again = coach.get(path, headers=headers | {"If-None-Match": first.headers["ETag"]})
         assert (again.status_code, again.data) == (304, b"")
-    begun = NOON - timedelta(seconds=90)
+    begun = NOW - timedelta(seconds=90)
     an_exposure(sessions, client, step, begun, seconds=None)
     changed = coach.get(path, headers=headers | {"If-None-Match": first.headers["ETag"]})
     assert changed.status_code == 200

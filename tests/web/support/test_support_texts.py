@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from erp.storage.db import Sessions
-from tests.make.clock import NOON, ZONE
+from tests.make.clock import NOW, ZONE
 from tests.make.pages import HTMX, a_cheer, a_coach, a_ladder, an_exposure, an_invitation
 from tests.web.conftest import Phone
 from tests.web.edge import test_templates
@@ -33,11 +33,11 @@ def test_everything_about_people_is_marked_for_translation(
     step = a_ladder(sessions, client, "¤dogs¤", [("¤photo¤", 20), ("¤near¤", 50)]).steps[0]
     mine = [f"/people/{support}", f"/people/{support}?welcome=1&saved=1&sent=1", f"/people/{support}/card?alone=1"]
     for days in (40, 9, 3, 1, 0):
-        ended = NOON - timedelta(days=days, minutes=40)
+        ended = NOW - timedelta(days=days, minutes=40)
         an_exposure(sessions, client, step, ended, noted={"suds": 20, "learning": "¤it slept¤", "note": "¤phew¤"})
         left[f"{days} days ago"] = [bare_cards(coach.get(path).text) for path in ("/people", *mine)]
-    an_exposure(sessions, client, step, NOON - timedelta(minutes=5), seconds=None)
-    cheer = a_cheer(sessions, support, "¤go¤", timedelta(minutes=2))
+    an_exposure(sessions, client, step, NOW - timedelta(minutes=5), seconds=None)
+    cheer = a_cheer(sessions, support, "¤go¤", NOW - timedelta(minutes=2))
     client.post(f"/cheers/{cheer}/heart")
     left["live"] = [bare_cards(coach.get(path).text) for path in ("/people", *mine, "/people?ended=1")]
     cheers = f"/people/{support}/cheers"
