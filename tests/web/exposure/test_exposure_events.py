@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from erp.domain.recording import KNOWN
+from erp.domain.exposure.known import KNOWN
 from erp.storage.db import Sessions
 from erp.storage.exposure import EventRow, Exposure
 from tests.make.clock import NOON, ZONE
