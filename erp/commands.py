@@ -14,7 +14,8 @@ from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from erp.domain.upkeep.integrity import Finding, accounts, check_account, count_accounts
+from erp.domain.upkeep.finding import Finding
+from erp.domain.upkeep.integrity import accounts, check_account, count_accounts
 from erp.domain.upkeep.orphans import check_links, check_readable, drop_unreadable
 from erp.jobs.queue import worker
 from erp.jobs.tasks import Jobs
