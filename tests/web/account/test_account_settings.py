@@ -1,12 +1,17 @@
 import re
 import uuid
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy.orm import Session
 
+from erp.domain.dates import local_day
+from erp.domain.practice.record import practice_of
 from erp.storage.account import Account
-from tests.make.pages import HTMX, error_beside, is_page, page_error
+from erp.storage.db import Sessions
+from tests.make.clock import Clock
+from tests.make.pages import HTMX, a_pause, a_plan, error_beside, is_page, page_error
 from tests.web.conftest import PASSWORD, Phone
 
 ANOTHER = "soup on a rainy evening"
@@ -189,3 +194,42 @@ def test_a_new_set_of_codes_takes_the_place_of_the_old_one(client: Phone, phone:
 
 def test_nothing_is_wrong_with_a_whole_form_when_only_a_field_is(client: Phone):
     assert page_error(client.post("/account/password", data={"current": "", "password": ""})) == ""
+
+
+FIRST_DAYS = [
+    ("UTC", "Pacific/Honolulu", 2),
+    ("UTC", "Asia/Tokyo", 20),
+    ("Pacific/Kiritimati", "Pacific/Pago_Pago", 12),
+    ("Pacific/Pago_Pago", "Pacific/Kiritimati", 12),
+]
+
+
+@pytest.mark.parametrize(("told", "real", "hour"), FIRST_DAYS)
+@pytest.mark.parametrize("path", ["/account/zone", "/account/details"])
+def test_a_zone_put_right_on_the_first_day_takes_the_first_day_and_the_plan_along(
+    person: Callable[..., Phone], clock: Clock, sessions: Sessions, told: str, real: str, hour: int, path: str
+):
+    clock.stand(datetime(2026, 11, 18, hour, tzinfo=UTC))
+    robin = person("robin", told)
+    a_plan(sessions, robin)
+    a_pause(sessions, robin, 3, 4)
+    clock.stand(datetime(2026, 11, 18, hour, 5, tzinfo=UTC))
+    assert robin.post(path, data=DETAILS | {"time_zone": real}).status_code == 303
+    day = local_day(clock(), real)
+    with sessions.reading() as session:
+        loaded = practice_of(session, uuid.UUID(robin.account_id), day, day, day)
+    (shown,) = loaded.between(day, day)
+    assert (shown.state, shown.goal_seconds) == ("open", 1200)
+    assert (loaded.facts.first_day, [plan.starts_on for plan in loaded.facts.plans]) == (day, [day])
+
+
+def test_a_zone_changed_on_a_later_day_moves_nothing(person: Callable[..., Phone], clock: Clock, sessions: Sessions):
+    clock.stand(datetime(2026, 11, 18, 2, tzinfo=UTC))
+    robin = person("robin", "UTC")
+    a_plan(sessions, robin)
+    clock.stand(datetime(2026, 11, 19, 2, tzinfo=UTC))
+    robin.post("/account/zone", data={"time_zone": "Pacific/Honolulu"})
+    day = date(2026, 11, 18)
+    with sessions.reading() as session:
+        loaded = practice_of(session, uuid.UUID(robin.account_id), day, day, day)
+    assert (loaded.facts.first_day, [plan.starts_on for plan in loaded.facts.plans]) == (day, [day])
