@@ -6,7 +6,7 @@ from datetime import date
 
 from flask import abort, render_template
 
-from erp.domain.dates import ONE_DAY
+from erp.domain.dates import ONE_DAY, read_date
 from erp.domain.exposure.reading import exposures_on
 from erp.domain.practice.record import practice_of
 from erp.domain.support.cheer import cheers_on
@@ -49,9 +49,8 @@ def year(year: int) -> str:
 @blueprint.get("/calendar/days/<day>")
 def day(day: str) -> str:
     """Show one day with its exposures."""
-    try:
-        chosen = date.fromisoformat(day)
-    except ValueError:
+    chosen = read_date(day)
+    if chosen is None:
         abort(404)
     _month(chosen.year, chosen.month)
     practice = practice_of(db(), me().id, today(), chosen, chosen)

@@ -9,6 +9,7 @@ from datetime import date
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
+from erp.domain.dates import ONE_DAY
 from erp.domain.errors import Invalid
 from erp.domain.practice import plan as plans
 from erp.domain.practice.days import PlanView
@@ -35,11 +36,16 @@ def set_plan() -> ResponseReturnValue:
     """Commit to minutes a day and days a week, from a date on."""
     weekdays = request.form.getlist("weekdays")
     try:
-        plans.set_plan(db(), me().id, {**request.form, "weekdays": weekdays}, today())
+        plans.set_plan(db(), me().id, {**_opened_on(), **request.form, "weekdays": weekdays}, today())
     except Invalid as error:
         return _plan_page(error, chosen=weekdays)
     db().commit()
     return see_other(url_for("practice.today"))
+
+
+def _opened_on() -> dict[str, str]:
+    """The day to assume for a page of the version before, which does not say when it was opened."""
+    return {"opened_on": (today() - ONE_DAY).isoformat()}
 
 
 def _plan_page(
