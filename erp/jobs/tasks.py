@@ -14,6 +14,7 @@ from functools import cached_property
 
 from huey import crontab
 
+from erp.domain.account.sending import forget_results
 from erp.domain.dates import utc_now
 from erp.domain.delivery import Attempt, Claimed, Dropped, claim, hand_out, mark, next_due, tidy
 from erp.domain.notification.kinds import Outcome
@@ -146,6 +147,7 @@ class Jobs:
         """Forget what nobody needs any more."""
         with self.sessions.writing() as session:
             tidy(session, self.clock())
+            forget_results(session, self.clock())
             session.commit()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Accounts and their recovery codes."""
+"""Accounts, their recovery codes, and what came of their forms."""
 
 from __future__ import annotations
 
@@ -46,3 +46,14 @@ class RecoveryCode(Base):
     account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"), index=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     used_at: Mapped[datetime | None]
+
+
+class FormResult(Base):
+    """Where a form led that made something: a page of ours without words. `digest` is a SHA-256 of what was sent."""
+
+    __tablename__ = "form_result"
+
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"), primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    led_to: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime] = mapped_column(index=True)
