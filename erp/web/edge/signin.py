@@ -9,12 +9,13 @@ from datetime import timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, redirect, request, session, url_for
+from flask import Flask, Response, current_app, g, redirect, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user, login_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from erp.domain.account.account import Person, person_of
+from erp.services import services
 from erp.settings import Settings
 from erp.storage.account import Account
 from erp.web.edge.request import SAFE_METHODS, by_htmx, db, me, now, wants_json
@@ -101,10 +102,18 @@ def safe_next(target: str | None) -> str:
 def _load_visitor(key: str) -> Visitor | None:
     account_id, _dot, epoch = key.partition(".")
     try:
-        person = person_of(db(), uuid.UUID(account_id))
+        person = _person(uuid.UUID(account_id))
     except ValueError:
         return None
     return Visitor(person) if person and str(person.session_epoch) == epoch else None
+
+
+def _person(account_id: uuid.UUID) -> Person | None:
+    if request.method in SAFE_METHODS or "db" in g:
+        return person_of(db(), account_id)
+    # What a form says is read and judged before its view takes the write lock.
+    with services().sessions.reading() as session:
+        return person_of(session, account_id)
 
 
 def _unauthorized() -> BaseResponse:
