@@ -174,6 +174,20 @@ def test_today_says_that_a_pause_holds(client: Phone, sessions: Sessions):
     assert "You are on a pause" in client.get("/today").text
 
 
+def test_a_page_that_was_left_open_learns_which_day_it_is_where_the_client_lives(
+    client: Phone, nobody: Phone, clock: Clock
+):
+    for path in ("/today", "/calendar", f"/calendar/{today().year}"):
+        assert f'data-day="{today()}"' in client.get(path).text
+    clock.stand(NOON.replace(hour=23, minute=58))
+    assert client.get("/today/date").json == {"day": str(today())}
+    clock.go_on(timedelta(minutes=4))
+    assert client.get("/today/date").json == {"day": str(today() + timedelta(days=1))}
+    client.post("/account/zone", data={"time_zone": "Pacific/Honolulu"})
+    assert client.get("/today/date").json == {"day": str(today())}
+    assert nobody.get("/today/date", headers={"Accept": "application/json"}).status_code == 401
+
+
 def test_the_first_plan_may_be_small_or_the_full_dose(client: Phone):
     html = client.get("/plan?first=1").text
     assert 'name="minutes" value="10"' in html
