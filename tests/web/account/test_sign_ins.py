@@ -1,6 +1,7 @@
 """Where a person is signed in: sessions that end on the server, cookies of before, and codes that an answer lost."""
 
 import re
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from erp.domain.account.sign_in import MAX_SIGN_INS, person_at, start
 from erp.storage.account import Account, SignIn
 from erp.storage.db import Sessions
 from tests.make.clock import Clock
@@ -201,3 +203,17 @@ def test_the_codes_of_before_live_until_the_new_ones_are_confirmed(client: Phone
     client.post("/account/codes", data={"current": PASSWORD})
     raw = {"email": client.email, "code": old[0], "password": "under seven blue doors"}
     assert phone().post("/recover", data=raw).status_code == 303
+
+
+def test_a_person_has_fifty_sign_ins_at_most_and_the_least_lately_used_gives_way(
+    clock: Clock, client: Phone, sessions: Sessions
+):
+    with sessions.writing() as session:
+        account_id = uuid.UUID(client.account_id)
+        tokens = []
+        for _each in range(MAX_SIGN_INS):
+            clock.go_on(timedelta(minutes=1))
+            tokens.append(start(session, account_id, clock(), browser="A browser"))
+        assert [person_at(session, token, clock()) is not None for token in tokens] == [True] * MAX_SIGN_INS
+        session.commit()
+    assert client.get("/account").status_code == 303
