@@ -70,6 +70,16 @@ def test_the_service_worker_looks_after_every_page(signed_in: Page):
     assert signed_in.evaluate("navigator.serviceWorker.controller.scriptURL").endswith("/sw.js")
 
 
+def test_a_page_that_came_without_the_service_worker_gets_it_without_a_reload(signed_in: Page):
+    signed_in.goto("/today")
+    controlled(signed_in)
+    devtools = signed_in.context.new_cdp_session(signed_in)
+    with signed_in.expect_navigation():
+        devtools.send("Page.reload", {"ignoreCache": True})
+    assert signed_in.evaluate("navigator.serviceWorker.controller === null"), "a hard reload goes past the worker"
+    controlled(signed_in)
+
+
 def test_a_page_of_ours_shows_when_the_server_is_gone(chromium, gate, problems):
     problems.allow("Failed to load resource|net::ERR_")
     context: BrowserContext = chromium.new_context(base_url=gate.origin)

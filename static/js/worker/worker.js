@@ -13,10 +13,11 @@ addEventListener("install", (event) => event.waitUntil(fill()));
 
 addEventListener("activate", (event) => event.waitUntil(takeOver()));
 
+// A page that was on its way while takeOver() claimed the others has no worker yet, nor has one after a hard reload.
 addEventListener("message", (event) => {
   const { data } = event;
   if (data === "skip-waiting") skipWaiting();
-  else if (data.type === "keep") event.waitUntil(keepAll(data));
+  else if (data.type === "keep") event.waitUntil(Promise.all([clients.claim(), keepAll(data)]));
 });
 
 addEventListener("push", (event) => event.waitUntil(show(read(/** @type {any} */ (event)))));
