@@ -10,11 +10,11 @@ import sys
 
 from flask import Flask
 from limits.errors import ConfigurationError
-from waitress.server import create_server
 
 from erp import ROOT, create_app
 from erp.commands import jobs_of
 from erp.jobs.queue import Embedded
+from erp.serving import Server
 from erp.settings import BadSetting, Settings
 from erp.storage.db import is_current, open_engine
 
@@ -32,14 +32,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 0
-    server = create_server(
-        app,
-        sockets=[listening],
-        threads=settings.threads,
-        ident=None,
-        # ProxyFix reads these headers, and only when there are proxies to trust.
-        clear_untrusted_proxy_headers=not settings.proxies,
-    )
+    server = Server(app, settings, listening)
     jobs = jobs_of(app)
     worker = Embedded(jobs.queue)
     worker.start()

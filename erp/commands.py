@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -23,7 +24,7 @@ from erp.jobs.tasks import Jobs
 from erp.services import services, services_of
 from erp.storage.backup import BackupError, Progress, backup, restore
 from erp.storage.db import Sessions, is_current, reason_of
-from erp.storage.resealing import reseal
+from erp.storage.resealing import open_everything, reseal
 
 
 def install(app: Flask) -> None:
@@ -46,10 +47,15 @@ def rotate_data_keys() -> None:
     """Encrypt all free text anew with the first data key."""
     sessions = _current_sessions()
     try:
-        with _sentences(), sessions.writing() as session:
+        counts: Counter[str] = Counter()
+        with _sentences(), sessions.reading() as reading, sessions.writing() as session:
+            open_everything(reading)
             for name, count in reseal(session):
-                click.echo(f"{name}: {count} rows")
-            session.commit()
+                # Piece by piece, so that nobody waits for all of it.
+                session.commit()
+                counts[name] += count
+        for name, count in counts.items():
+            click.echo(f"{name}: {count} rows")
     except InvalidToken as error:
         raise click.ClickException(
             "Some texts open with none of the data keys. Nothing was changed; put the older keys back."
@@ -106,14 +112,19 @@ def repair_database() -> None:
     with _sentences():
         with sessions.reading() as session:
             unreadable = list(check_readable(session))
+            dangling = any(True for _finding in check_links(session))
         found = [_show(finding) for finding in unreadable]
-        with sessions.writing() as session:
-            drop_unreadable(session, unreadable, clock())
-            found += [_show(finding) for finding in check_links(session, repair=True)]
-            session.commit()
+        if unreadable or dangling:
+            with sessions.writing() as session:
+                drop_unreadable(session, unreadable, clock())
+                found += [_show(finding) for finding in check_links(session, repair=True)]
+                session.commit()
         with sessions.reading() as reading:
             for account in _each(reading):
-                # One person at a time, so that nobody waits for all of it.
+                # Looked at without a lock, and one person at a time, so that nobody waits for all of it.
+                with sessions.reading() as looking:
+                    if not any(True for _finding in check_account(looking, account, clock())):
+                        continue
                 with sessions.writing() as session:
                     found += [_show(finding) for finding in check_account(session, account, clock(), repair=True)]
                     session.commit()

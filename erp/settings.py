@@ -93,12 +93,25 @@ class Settings:
 
 
 def _make_folder(data: Path) -> None:
+    """Make the folder, and let nobody else read what this process writes or what lies in it."""
+    os.umask(0o077)
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise BadSetting(f"The data folder {data} cannot be made: {error.strerror}.") from error
     if not os.access(data, os.W_OK | os.X_OK):
         raise BadSetting(f"The data folder {data} cannot be written to; set RUNG_DATA to one that can.")
+    _close(data)
+
+
+def _close(data: Path) -> None:
+    """Take from everybody else what an earlier version let them read; the folder itself stays as it is."""
+    with suppress(OSError):
+        for path in data.iterdir():
+            # SQLite gives the files beside a database the mode of that. What is not ours stays as it is.
+            with suppress(OSError):
+                if not path.is_symlink() and path.stat().st_mode & 0o077:
+                    path.chmod(path.stat().st_mode & 0o700)
 
 
 def _database_url(value: str | None, data: Path) -> str:

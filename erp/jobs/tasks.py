@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -20,16 +20,16 @@ from erp.domain.dates import utc_now
 from erp.domain.delivery import Attempt, Claimed, Dropped, claim, hand_out, mark, next_due, tidy
 from erp.domain.notification.kinds import Outcome
 from erp.domain.support.pings import tell_of_weeks
+from erp.jobs.lanes import Lanes
 from erp.jobs.message import message
-from erp.jobs.queue import WORKERS, open_queue
+from erp.jobs.queue import open_queue
 from erp.log import logger
 from erp.push import Push
 from erp.settings import Settings
 from erp.storage.db import Sessions
 
-# What each thread of the worker takes at once is sent over sixteen connections: even with every service at its time-out
-# of ten seconds it is done within the lease.
-SENDERS = WORKERS * 16
+# A worker that has so many messages under way takes no more until one of them ended.
+MOST_UNDER_WAY = 256
 # An alarm may ring so much before its moment: one that is this close is no longer counted on.
 ALARM_TOLERANCE = timedelta(seconds=2)
 # The queue keeps under this key when a worker swept last; it does so each minute.
@@ -46,12 +46,15 @@ class Jobs:
         logger(log.name)
         self.settings, self.sessions, self.clock = settings, sessions, clock
         self.queue = open_queue(settings.queue)
-        self.deliver = self.queue.task(name="deliver")(self.deliver_now)
-        self.sweep = self.queue.periodic_task(crontab(minute="*"), name="sweep")(self.sweep_now)
+        self.deliver = self.queue.task(name="deliver")(self._deliver)
+        self.sweep = self.queue.periodic_task(crontab(minute="*"), name="sweep")(self._sweep)
         self.queue.periodic_task(crontab(minute="*/10"), name="weeks")(self.tell_weeks_now)
         self.queue.periodic_task(crontab(hour="3", minute="40"), name="tidy")(self.tidy_now)
         self._alarms: set[datetime] = set()
         self._alarm_lock = threading.Lock()
+        # Looked up when it is called: a test takes it out.
+        self._lanes = Lanes(self._send, lambda attempts: self._mark(attempts))  # noqa: PLW0108
+        self._under_way: set[Future[None]] = set()
 
     def wake(self, at: datetime | None = None) -> None:
         """Have what is due delivered: now, or at a moment (UTC). Never fails: the sweep finds what this loses."""
@@ -76,18 +79,35 @@ class Jobs:
 
     def swept_lately(self) -> bool:
         """Whether a worker swept within the last minutes."""
-        swept = self.queue.get(LAST_SWEEP, peek=True)
-        return swept is not None and self.clock() - swept < SWEPT_WITHIN
+        try:
+            swept = self.queue.get(LAST_SWEEP, peek=True)
+            return isinstance(swept, str) and self.clock() - datetime.fromisoformat(swept) < SWEPT_WITHIN
+        except (TypeError, ValueError):  # nobody who sweeps wrote this
+            return False
 
     def sweep_now(self) -> None:
-        """Leave a sign of life, and deliver what no nudge told of."""
-        self.queue.put(LAST_SWEEP, self.clock())
+        """Leave a sign of life, and deliver what no nudge told of; back when all of it is marked."""
+        self._seen()
         self.deliver_now()
 
     def deliver_now(self) -> None:
         """Hand out, take, send and mark until nothing is due."""
         while self._round():
-            pass
+            for sent in set(self._under_way):
+                sent.result()
+
+    def _sweep(self) -> None:
+        self._seen()
+        self._deliver()
+
+    def _seen(self) -> None:
+        self.queue.put(LAST_SWEEP, self.clock().isoformat())
+
+    def _deliver(self) -> None:
+        """The same in a worker, which does not wait for what it sends: the next one may be due at another service."""
+        while self._round():
+            while len(self._under_way) >= MOST_UNDER_WAY:
+                wait(set(self._under_way), return_when=FIRST_COMPLETED)
 
     def _round(self) -> bool:
         now = self.clock()
@@ -108,14 +128,24 @@ class Jobs:
         # The alarm is set before anything is sent: should this process die now, the lease's end wakes whoever lives.
         if due is not None:
             self._wake_at(due)
-        if claimed:
-            self._mark(list(self._senders.map(self._send, claimed)))
+        for each in claimed:
+            sent = self._lanes.take(each)
+            self._under_way.add(sent)
+            sent.add_done_callback(self._under_way.discard)
         return bool(handed or claimed)
 
     def _mark(self, attempts: Sequence[Attempt]) -> None:
-        with self.sessions.writing() as session:
-            mark(session, attempts, self.clock(), jitter=random.uniform(0.75, 1.25))  # noqa: S311
-            session.commit()
+        due = None
+        try:
+            with self.sessions.writing() as session:
+                mark(session, attempts, self.clock(), jitter=random.uniform(0.75, 1.25))  # noqa: S311
+                if any(attempt.outcome is Outcome.later for attempt in attempts):
+                    due = next_due(session)
+                session.commit()
+        except Exception as error:  # noqa: BLE001  (what is not marked is due again when its lease ends)
+            self._log(logging.ERROR, error=type(error).__name__, at="mark")
+        if due is not None:
+            self.wake(due)
 
     def _send(self, claimed: Claimed) -> Attempt:
         started = time.perf_counter()
@@ -153,10 +183,10 @@ class Jobs:
 
     def close(self) -> None:
         """Close the connections to the queue and to the push services, where there are any."""
+        self._lanes.close()
         self.queue.storage.close()
         if "_push" in self.__dict__:
             self._push.close()
-            self._senders.shutdown()
 
     def _log(self, level: int = logging.INFO, /, **said: object) -> None:
         """One line of JSON, with no person and no endpoint in it."""
@@ -165,7 +195,3 @@ class Jobs:
     @cached_property
     def _push(self) -> Push:
         return Push(self.settings.vapid, self.settings.contact, self.settings.push_hosts)
-
-    @cached_property
-    def _senders(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(SENDERS, thread_name_prefix="push")

@@ -32,7 +32,6 @@ __all__ = ["Message", "Outcome", "Push", "Result"]
 log = logging.getLogger("rung.push")
 
 LARGEST_PAYLOAD = 2048
-PADDED_TO = 512
 MAX_TTL = 28 * 24 * 60 * 60
 URGENCIES = tuple(Urgency)
 TOKEN_LIFE = 12 * 60 * 60
@@ -69,8 +68,8 @@ class Message:
         return headers if self.topic is None else headers | {"topic": self.topic}
 
     def padded(self) -> bytes:
-        """The payload, filled up with the spaces that JSON allows at its end, so that its length tells little."""
-        return self.payload.ljust(max(1, -(-len(self.payload) // PADDED_TO)) * PADDED_TO)
+        """The payload, filled up with the spaces that JSON allows at its end: all messages have one size."""
+        return self.payload.ljust(LARGEST_PAYLOAD)
 
 
 class Push:

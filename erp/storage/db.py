@@ -16,6 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from erp.storage.busy import CONNECT_SECONDS, Probe, bound_waiting
+
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 
@@ -119,9 +121,15 @@ def open_engine(url: str, connections: int = 5) -> Engine:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True, pool_size=connections)
+        timeout = {} if "connect_timeout" in parsed.query else {"connect_timeout": CONNECT_SECONDS}
+        engine = create_engine(
+            url, connect_args=timeout, pool_pre_ping=True, hide_parameters=True, pool_size=connections
+        )
+        bound_waiting(engine, connections)
+        return engine
     engine = create_engine(url, connect_args={"timeout": 10}, hide_parameters=True, pool_size=connections)
     event.listen(engine, "connect", _prepare_sqlite)
+    bound_waiting(engine, connections)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -192,11 +200,20 @@ class Sessions:
         snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = engine if engine.dialect.name == "sqlite" else engine.execution_options(**snapshot)
         self._writer = engine.execution_options(writes=True)
+        self._hurried = engine.execution_options(writes=True, hurried=True)
+        self._probe = Probe(engine)
 
     def reading(self) -> Session:
         """A session that sees one snapshot and changes nothing."""
         return Session(self._reader, autoflush=False, expire_on_commit=False)
 
-    def writing(self) -> Session:
-        """A session whose transaction holds the write lock from its first statement on (SQLite)."""
-        return Session(self._writer, expire_on_commit=False)
+    def writing(self, *, hurried: bool = False) -> Session:
+        """A session whose transaction holds the write lock from its first statement on (SQLite).
+
+        Where many wait for the lock, one that is hurried raises Busy or OperationalError within seconds.
+        """
+        return Session(self._hurried if hurried else self._writer, expire_on_commit=False)
+
+    def can_write(self, folder: Path) -> bool:
+        """Whether the database takes a row and the folder a file, as of a second ago at most."""
+        return self._probe.writes(folder)

@@ -36,6 +36,7 @@ def migrate(url: str, revision: str = "head") -> None:
 
 def main() -> str | None:
     """Migrate DATABASE_URL; what stood in the way in one sentence, or None."""
+    os.umask(0o077)
     url = os.environ["DATABASE_URL"]
     where = make_url(url).render_as_string()
     try:

@@ -2,36 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Table, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from erp.storage.db import EncryptedJSON, EncryptedText
 from erp.storage.tables import Base
 
-BATCH = 500
+BATCH = 200
+# A piece ends after so long, so that nobody waits for its lock.
+PIECE_SECONDS = 0.2
+
+
+def open_everything(session: Session) -> None:
+    """Read every encrypted column. Raises InvalidToken where none of the keys opens something."""
+    for table, names in _sealed():
+        with session.execute(select(*(table.c[name] for name in names)).execution_options(yield_per=BATCH)) as rows:
+            for _row in rows:
+                pass
 
 
 def reseal(session: Session) -> Iterator[tuple[str, int]]:
-    """Read and write back every encrypted column, table by table; yields each table's name and number of rows.
+    """Read and write back every encrypted column, piece by piece; yields each piece's table and number of rows.
 
-    The caller commits, once: a rotation that is cut off leaves everything as it was, readable with the old keys.
+    The caller commits after each: a rotation that is cut off leaves some texts with the newest key and some with
+    older ones, all of them readable while the keys are there, and can begin again.
     """
+    for table, names in _sealed():
+        yield from _reseal_table(session, table, names)
+
+
+def _sealed() -> Iterator[tuple[Table, list[str]]]:
+    """Each table that holds something encrypted, and the names of those columns."""
     for table in Base.metadata.sorted_tables:
-        columns = [column for column in table.columns if isinstance(column.type, EncryptedText | EncryptedJSON)]
-        if columns:
-            yield table.name, _reseal_table(session, table, [column.name for column in columns])
+        names = [column.name for column in table.columns if isinstance(column.type, EncryptedText | EncryptedJSON)]
+        if names:
+            yield table, names
 
 
-def _reseal_table(session: Session, table: Table, names: list[str]) -> int:
+def _reseal_table(session: Session, table: Table, names: list[str]) -> Iterator[tuple[str, int]]:
     keys = list(table.primary_key.columns)
-    count = 0
     # Locked, so that what somebody writes meanwhile is not overwritten with what was read before.
-    everything = select(*keys, *(table.c[name] for name in names)).with_for_update().execution_options(yield_per=BATCH)
-    with session.execute(everything) as rows:
-        for row in rows.mappings():
-            this_row = (key == row[key] for key in keys)
-            session.execute(update(table).where(*this_row).values({name: row[name] for name in names}))
-            count += 1
-    return count
+    some = select(*keys, *(table.c[name] for name in names)).order_by(*keys).limit(BATCH).with_for_update()
+    last: Sequence[Any] | None = None
+    more = True
+    while more:
+        until, count = time.monotonic() + PIECE_SECONDS, 0
+        rows = session.execute(some.where(tuple_(*keys) > tuple_(*last)) if last else some).all()
+        more = len(rows) == BATCH
+        for row in rows:
+            this_row = (key == value for key, value in zip(keys, row, strict=False))
+            values = dict(zip(names, row[len(keys) :], strict=True))
+            session.execute(update(table).where(*this_row).values(values))
+            count, last = count + 1, row[: len(keys)]
+            if time.monotonic() > until and count < len(rows):
+                more = True
+                break
+        yield table.name, count

@@ -104,6 +104,17 @@ def test_what_was_there_is_there_after_the_next_start(start: Start, tmp_path: Pa
             assert database.execute("SELECT keys FROM keepsake").fetchone() == (repr(keys),)
 
 
+def test_whatever_may_be_read_of_the_folder_nobody_else_reads_what_lies_in_it(start: Start, tmp_path: Path):
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var").chmod(0o755)
+    port = free_port()
+    process = start(RUNG_PORT=str(port))
+    wait_for(port, process)
+    found = {path: path.stat().st_mode & 0o077 for path in (tmp_path / "var").iterdir()}
+    assert found.keys() >= {tmp_path / "var" / "rung.db", tmp_path / "var" / "queue.db"}
+    assert {path for path, others in found.items() if others} == set()
+
+
 def test_a_folder_that_cannot_be_written_is_one_sentence(start: Start, tmp_path: Path):
     (tmp_path / "file").write_text("")
     assert str(tmp_path / "file") in refusal(

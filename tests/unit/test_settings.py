@@ -174,6 +174,26 @@ def test_keys_are_made_once_and_only_the_owner_may_read_them(tmp_path: Path):
     assert [path.name for path in (tmp_path / "var").iterdir() if path.name.startswith(".")] == []
 
 
+def test_in_a_folder_that_others_may_enter_they_read_nothing(tmp_path: Path):
+    data = tmp_path / "var"
+    data.mkdir()
+    data.chmod(0o755)
+    os.umask(0o022)
+    for name in ("rung.db", "rung.db-wal", "queue.db", "notes.txt"):
+        (data / name).write_text("")
+    (data / "static").mkdir()
+    (tmp_path / "elsewhere").write_text("")
+    (data / "link").symlink_to(tmp_path / "elsewhere")
+    settings(tmp_path)
+    (data / "later.db").write_text("")
+    (data / "folder").mkdir()
+    for path in data.iterdir():
+        if not path.is_symlink():
+            assert (path.name, mode(path) & 0o077) == (path.name, 0)
+    assert mode(tmp_path / "elsewhere") == 0o644
+    assert mode(data) == 0o755
+
+
 def test_every_installation_has_keys_of_its_own(tmp_path: Path):
     here, there = settings(tmp_path / "here"), settings(tmp_path / "there")
     assert here.secret_keys != there.secret_keys

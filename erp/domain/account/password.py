@@ -30,12 +30,35 @@ def change_password(
 
     `here` is the device that stays signed in, and so goes on being notified.
     """
+    set_password(session, account, changed_hash(account, raw), now, here=here)
+
+
+def changed_hash(account: Account, raw: Mapping[str, Any]) -> str:
+    """What is kept of a new password, after checking the current one. Raises Invalid.
+
+    It takes its time on purpose: call it with an account that was read without a lock.
+    """
     fields = Fields(raw)
     _check_current(fields, account)
     password = new_password(fields, account.email)
     fields.check()
-    account.password_hash = hash_of(password)
+    return hash_of(password)
+
+
+def set_password(
+    session: Session, account: Account, hash_: str, now: datetime, *, here: uuid.UUID | None = None
+) -> None:
+    """Keep the hash of a new password, and sign out every other device."""
+    account.password_hash = hash_
     sign_out_everywhere(session, account, now, but=here)
+
+
+def check_unchanged(account: Account, known: Account) -> None:
+    """Make sure that the password is still the one that was checked. Raises Invalid."""
+    fields = Fields({})
+    if account.password_hash != known.password_hash:
+        fields.wrong("current", "wrong_password")
+    fields.check()
 
 
 def check_current(account: Account, raw: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from erp.domain.account import password as passwords
 from erp.domain.account import recovery
 from erp.domain.errors import Invalid
 from erp.web.account import blueprint
-from erp.web.account.pages import my_account, show_codes, shown_codes
+from erp.web.account.pages import known_account, my_account, show_codes, shown_codes
 from erp.web.edge.forms import form_page
 from erp.web.edge.guard import limited_by_network
 from erp.web.edge.request import db, me, now, see_other
@@ -31,9 +31,11 @@ def _codes_page(error: Invalid | None = None) -> ResponseReturnValue:
 @limited_by_network
 def codes_new() -> ResponseReturnValue:
     """Make a new set of recovery codes; the old ones stop working."""
-    account = my_account()
+    known = known_account()
     try:
-        passwords.check_current(account, request.form)
+        passwords.check_current(known, request.form)
+        account = my_account()
+        passwords.check_unchanged(account, known)
     except Invalid as error:
         return _codes_page(error)
     show_codes(recovery.new_codes(db(), account))

@@ -15,6 +15,7 @@ from erp.domain.account import account as accounts
 from erp.domain.account import recovery, sign_in
 from erp.domain.account.account import zone_names
 from erp.domain.notification import device as devices
+from erp.services import services
 from erp.storage.account import Account
 from erp.storage.db import box
 from erp.web.edge.request import db, me, now, see_other
@@ -23,6 +24,13 @@ from erp.web.edge.request import db, me, now, see_other
 def my_account() -> Account:
     """The row of who is signed in, to change it."""
     return accounts.account_of(db(), me().id)
+
+
+def known_account() -> Account:
+    """The row of who is signed in, read with no lock held: for checking a password, which takes its time on purpose."""
+    db().rollback()
+    with services().sessions.reading() as reading:
+        return reading.get_one(Account, me().id)
 
 
 def this_device() -> uuid.UUID | None:

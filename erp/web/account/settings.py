@@ -15,7 +15,7 @@ from erp.domain.account import recovery, sign_in
 from erp.domain.dates import local_day
 from erp.domain.errors import Invalid
 from erp.web.account import blueprint
-from erp.web.account.pages import my_account, sign_out_here, this_device, zone_choice
+from erp.web.account.pages import known_account, my_account, sign_out_here, this_device, zone_choice
 from erp.web.edge.formats import daymedium
 from erp.web.edge.forms import check_ins, form_page, values_of
 from erp.web.edge.guard import limited_by_network
@@ -76,11 +76,14 @@ def zone() -> ResponseReturnValue:
 @limited_by_network
 def password() -> ResponseReturnValue:
     """Set a new password; stay signed in here, sign out everywhere else."""
-    account = my_account()
+    known = known_account()
     try:
-        passwords.change_password(db(), account, request.form, now(), here=this_device())
+        hash_ = passwords.changed_hash(known, request.form)
+        account = my_account()
+        passwords.check_unchanged(account, known)
     except Invalid as error:
         return _account_page("account/_password_form.html", error, sent=None)
+    passwords.set_password(db(), account, hash_, now(), here=this_device())
     db().commit()
     enter(account)
     return done(url_for("account.account"), SAVED)

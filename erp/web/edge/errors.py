@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from flask import Flask, g, render_template
+from flask import Flask, Response, g, make_response, render_template
 from flask_babel import gettext as _
 from flask_limiter.errors import RateLimitExceeded
 from flask_login import AnonymousUserMixin
 from werkzeug.exceptions import HTTPException
 
 from erp.domain.errors import Conflict, NotFound
+from erp.storage.busy import comes_again
 from erp.web.edge.log import log_crash
+
+TRY_AGAIN_SECONDS = 5
 
 
 def install(app: Flask) -> None:
@@ -30,6 +33,7 @@ def error_page(code: int) -> tuple[str, int]:
         405: (_("That does not work this way"), _("Go back to Today and try from there.")),
         409: (_("That has changed meanwhile"), _("Open the page again to see how things stand now.")),
         413: (_("That was too much at once"), _("Please send a shorter text.")),
+        503: (_("Not at this moment"), _("Rung cannot save anything just now. Please try again in a few seconds.")),
         429: (_("A few too many tries"), _("Please wait a quarter of an hour and try again. Nothing is lost.")),
     }
     fallback = (_("Something went wrong on our side"), _("What you had saved is safe. Please try again in a moment."))
@@ -37,10 +41,14 @@ def error_page(code: int) -> tuple[str, int]:
     return render_template("errors/error.html", code=code, title=title, text=text), code
 
 
-def _crashed(error: Exception) -> tuple[str, int]:
+def _crashed(error: Exception) -> Response:
     log_crash(error)
     if "_login_user" not in g:
         # Flask-Login could not say who it is. The page asks no second time, and is not marked: the phone shows its own.
         g.setdefault("_login_user", AnonymousUserMixin())
         g.unknown = True
-    return error_page(500)
+    if not comes_again(error):
+        return make_response(error_page(500))
+    answer = make_response(error_page(503))
+    answer.headers["Retry-After"] = str(TRY_AGAIN_SECONDS)
+    return answer

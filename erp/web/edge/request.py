@@ -22,7 +22,7 @@ def db() -> Session:
     """The request's session: one that reads for GET, one that holds the write lock otherwise."""
     if "db" not in g:
         sessions = services().sessions
-        g.db = sessions.reading() if request.method in SAFE_METHODS else sessions.writing()
+        g.db = sessions.reading() if request.method in SAFE_METHODS else sessions.writing(hurried=True)
     found: Session = g.db
     return found
 

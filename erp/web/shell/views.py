@@ -137,9 +137,11 @@ def alive() -> Response:
 @blueprint.get("/readyz")
 @public
 def ready() -> Response:
-    """Say whether the database answers with the tables that this code knows, and whether a worker is at work."""
+    """Say whether the tables are those that this code knows, something can be written, and a worker is at work."""
     if not is_current(services().sessions.engine):
         return Response("database\n", 503, mimetype="text/plain")
+    if not services().sessions.can_write(services().settings.data):
+        return Response("writing\n", 503, mimetype="text/plain")
     if not services().worker.swept_lately():
         return Response("worker\n", 503, mimetype="text/plain")
     return Response("ok\n", mimetype="text/plain")

@@ -453,6 +453,16 @@ def test_check_and_repair_tell_what_they_did_by_their_exit_code(url: str, tmp_pa
 
 
 @pytest.mark.parametrize("command", ["check", "repair"])
+def test_where_all_is_well_a_check_and_a_repair_lock_nothing(url: str, command: str):
+    elsewhere = open_engine(url)
+    with elsewhere.execution_options(writes=True).begin() as holder:
+        holder.execute(text("UPDATE account SET display_name = display_name"))
+        status, out, _err = ran(flask(url, command))
+    elsewhere.dispose()
+    assert (status, out) == (0, "Everything holds together.\n")
+
+
+@pytest.mark.parametrize("command", ["check", "repair"])
 def test_a_database_that_cannot_be_checked_is_one_sentence(url: str, tmp_path: Path, command: str):
     for content in (b"my shopping list" * 500, None):
         if content:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, create_engine, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 from sqlalchemy.orm import Session
 
+from erp.storage import resealing
 from erp.storage.account import Account
 from erp.storage.db import Base, Box, EncryptedJSON, EncryptedText, Sessions, box, open_engine
 from erp.storage.exposure import EventRow, Exposure
@@ -183,6 +184,29 @@ def test_after_a_rotation_the_old_key_can_be_thrown_away(session: Session):
         "learning": SECRETS[4],
         "note": SECRETS[5],
     }
+
+
+@pytest.mark.usefixtures("keys_of_the_tests")
+@pytest.mark.parametrize("limit", ["BATCH", "PIECE_SECONDS"])
+def test_a_rotation_goes_in_pieces_and_meets_every_row_once(
+    session: Session, monkeypatch: pytest.MonkeyPatch, limit: str
+):
+    box.set_keys((OLD,))
+    write_everything(session)
+    owner = session.scalars(select(Fear.account_id)).one()
+    session.add_all(Fear(account_id=owner, name=f"fear {number}", created_at=NOW) for number in range(6))
+    session.flush()
+    box.set_keys((NEW, OLD))
+    monkeypatch.setattr(resealing, limit, 3 if limit == "BATCH" else -1)
+    pieces = []
+    for name, count in reseal(session):
+        # Whatever was written up to here stays readable by itself.
+        session.commit()
+        pieces += [count] if name == "fear" else []
+    assert pieces == ([3, 3, 1] if limit == "BATCH" else [1] * 7)
+    session.expire_all()
+    box.set_keys((NEW,))
+    assert sorted(session.scalars(select(Fear.name))) == sorted([SECRETS[0], *(f"fear {n}" for n in range(6))])
 
 
 @pytest.mark.usefixtures("keys_of_the_tests")

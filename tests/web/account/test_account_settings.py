@@ -1,11 +1,15 @@
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+from argon2 import PasswordHasher
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from erp.settings import Settings
 from erp.storage.account import Account
+from erp.storage.db import open_engine
 from tests.make.pages import HTMX, error_beside, is_page, page_error
 from tests.web.conftest import PASSWORD, Phone
 
@@ -189,3 +193,60 @@ def test_a_new_set_of_codes_takes_the_place_of_the_old_one(client: Phone, phone:
 
 def test_nothing_is_wrong_with_a_whole_form_when_only_a_field_is(client: Phone):
     assert page_error(client.post("/account/password", data={"current": "", "password": ""})) == ""
+
+
+@pytest.fixture
+def while_hashing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Changes somebody's name from elsewhere whenever a password is hashed or checked; which of the two it was.
+
+    Where a lock is held meanwhile this fails within a second. `change` in front lets it change the password instead.
+    """
+    engine = open_engine(settings.database_url)
+    elsewhere = engine.execution_options(writes=True, wait=0.5)
+    seen: list[str] = []
+
+    def patch(name: str) -> None:
+        real = getattr(PasswordHasher, name)
+
+        def slow(self: PasswordHasher, *given: str) -> object:
+            what = "password_hash = password_hash || '='" if seen[:1] == ["change"] else "display_name = 'Else'"
+            with elsewhere.begin() as connection:
+                connection.execute(text(f"UPDATE account SET {what}"))
+            seen.append(name)
+            return real(self, *given)
+
+        monkeypatch.setattr(PasswordHasher, name, slow)
+
+    patch("hash")
+    patch("verify")
+    yield seen
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "slow"),
+    [
+        ("/account/password", {"current": PASSWORD, "password": ANOTHER}, {"verify", "hash"}),
+        ("/account/codes", {"current": PASSWORD}, {"verify"}),
+        ("/sign-in", {"email": "robin@example.org", "password": PASSWORD}, {"verify"}),
+        ("/recover", {"email": "robin@example.org", "code": "x", "password": ANOTHER}, {"hash"}),
+    ],
+)
+def test_nobody_waits_while_a_password_is_checked_or_hashed(
+    client: Phone, while_hashing: list[str], path: str, form: dict[str, str], slow: set[str]
+):
+    assert client.post(path, data=form).status_code in (303, 422)
+    assert set(while_hashing) == slow
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [("/account/password", {"current": PASSWORD, "password": ANOTHER}), ("/account/codes", {"current": PASSWORD})],
+)
+def test_a_password_that_was_changed_while_it_was_checked_is_the_current_one_no_more(
+    client: Phone, database: Session, while_hashing: list[str], path: str, form: dict[str, str]
+):
+    while_hashing.append("change")
+    answer = client.post(path, data=form)
+    assert answer.status_code == 422
+    assert account_of(database, client).session_epoch == 0

@@ -196,8 +196,9 @@ def test_a_database_that_does_not_answer_is_a_page_of_ours_and_is_asked_once(
     for path in ("/today", "/about"):
         asked.clear()
         answer = client.get(path)
-        assert answer.status_code == 500
-        assert "Something went wrong on our side" in answer.text
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 0
+        assert "cannot save anything just now" in answer.text
         assert "Rung-Page" not in answer.headers
         assert len(asked) == 1
 
