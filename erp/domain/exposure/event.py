@@ -128,6 +128,8 @@ def parse(raw: Mapping[str, Any]) -> IncomingEvent:
     event_id, exposure_id = fields.identifier("id"), fields.identifier("exposure")
     kind = fields.one_of("kind", EventKind)
     at = fields.moment("at")
+    # A phone's clock tells milliseconds; finer ones would sort here otherwise than there.
+    at = at and at.replace(microsecond=at.microsecond // 1000 * 1000)
     value: int | None = None
     data: Start | Note | None = None
     match kind:

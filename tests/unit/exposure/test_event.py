@@ -75,3 +75,15 @@ def test_everything_optional_may_be_left_out_and_the_zone_of_the_phone_does_not_
         0,
     )
     assert parse(raw_event("noted")).data == {"suds": None, "outcome": None, "learning": "", "note": ""}
+
+
+@pytest.mark.parametrize(("given", "kept"), [("it bites", 70), ("", None), ("  \r\n ", None), (None, None)])
+def test_a_likelihood_is_one_of_a_prediction_and_is_nothing_without_it(given: str | None, kept: int | None):
+    said = {name: value for name, value in {"prediction": given, "likelihood": 70}.items() if value is not None}
+    data = parse(raw_event("started", **STARTED, **said)).data
+    assert data is not None
+    assert data.get("likelihood") == kept
+
+
+def test_what_a_clock_tells_beyond_milliseconds_is_left_out_as_phones_do():
+    assert parse(raw_event("resisted", at="2026-11-18T12:00:00.123999Z")).at.microsecond == 123_000
