@@ -4,10 +4,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from erp.domain.exposure.columns import columns_of
 from erp.domain.exposure.event import IncomingEvent
+from erp.domain.exposure.fold import State
 from erp.domain.exposure.reading import events_of
 from erp.storage.db import Base
 from erp.storage.exposure import EventRow, Exposure
@@ -328,3 +330,47 @@ def test_text_that_no_database_takes_is_made_good(client: Client, session: Sessi
     exposure = uuid.uuid4()
     client.sends(client.event(exposure, "started", after(0), prediction="it \ud800bites\x00 me"))
     assert only(session).prediction == "it ?bites me"
+
+
+def test_nobody_practises_for_longer_than_a_day_however_long_a_phone_says(client: Client, session: Session):
+    begun = local(ZONE, 2001, 1, 1, 12)
+    for _ in range(3):
+        exposure = uuid.uuid4()
+        client.sends(
+            client.event(exposure, "started", begun),
+            *(client.event(exposure, "extended", begun + timedelta(minutes=1), minutes=120) for _ in range(13)),
+            client.event(exposure, "finished", client.now),
+        )
+    session.expire_all()
+    found = session.execute(select(Exposure.seconds, Exposure.planned_seconds, Exposure.finished_at)).all()
+    assert found == [(86_400, 86_400, begun + timedelta(days=1))] * 3
+    assert session.scalars(select(PracticeTotals.seconds)).one() == 3 * 86_400
+
+
+@pytest.mark.parametrize("kinds", [("finished", "resumed", "finished"), ("finished", "extended", "finished")])
+def test_a_finish_that_is_taken_back_for_days_adds_nothing_beyond_the_day(
+    client: Client, session: Session, kinds: tuple[str, ...]
+):
+    exposure, begun = uuid.uuid4(), START - timedelta(days=9)
+    client.sends(client.event(exposure, "started", begun))
+    for day, kind in enumerate(kinds):
+        client.sends(client.event(exposure, kind, begun + timedelta(hours=23 + 24 * day), minutes=120))
+    assert only(session).seconds <= 86_400
+    assert only(session).finished_at == begun + timedelta(days=1)
+
+
+def test_years_that_were_counted_before_do_not_overflow_a_day(client: Client, session: Session):
+    begun = local(ZONE, 2001, 1, 1, 12)
+    for _ in range(3):
+        exposure = uuid.uuid4()
+        client.sends(client.event(exposure, "started", begun), client.event(exposure, "finished", after(0)))
+        session.execute(update(Exposure).where(Exposure.id == exposure).values(seconds=800_000_000))
+    client.sends(client.event(uuid.uuid4(), "started", begun))
+    one_more = uuid.uuid4()
+    client.sends(client.event(one_more, "started", begun), client.event(one_more, "finished", after(0)))
+    assert session.scalars(select(Day.seconds)).one() == 4 * 86_400
+
+
+def test_more_urges_and_rituals_than_a_column_holds_stop_at_what_it_holds():
+    course = columns_of(State(resisted=40_000, rituals=40_000)).course
+    assert (course.resisted, course.rituals) == (32_767, 32_767)

@@ -11,6 +11,9 @@ from erp.domain.dates import local_day
 from erp.domain.exposure.fold import Phase, State
 from erp.domain.ladder.ladder import StoppingRule
 
+# What the columns of urges and rituals can hold.
+MOST_COUNTED = 2**15 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Course:
@@ -87,8 +90,8 @@ def columns_of(state: State) -> FoldedColumns:
         planned_seconds=state.planned_seconds,
         peak_suds=max(suds, default=None),
         last_suds=suds[-1] if suds else None,
-        resisted=state.resisted,
-        rituals=state.rituals,
+        resisted=min(state.resisted, MOST_COUNTED),
+        rituals=min(state.rituals, MOST_COUNTED),
         curve=[list(point) for point in state.curve],
     )
     answers = Answers(

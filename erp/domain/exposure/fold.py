@@ -11,7 +11,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import cast
 
+from erp.domain.dates import ONE_DAY
 from erp.domain.exposure.event import CheckIn, Event, EventKind, Extension, Note, Start
+
+# Nobody practises for longer; what a phone left on says beyond it happened at this end.
+LONGEST = ONE_DAY
 
 
 class Phase(StrEnum):
@@ -58,7 +62,8 @@ class State:
         """Whole seconds practised by `moment`; time in a pause does not count."""
         if self.started_at is None:
             return 0
-        ends = [each for each in (moment, self.paused_at, self.finished_at) if each is not None]
+        longest = self.started_at + LONGEST
+        ends = [each for each in (moment, self.paused_at, self.finished_at, longest) if each is not None]
         return max(0, int((min(ends) - self.started_at - self.paused_for).total_seconds()))
 
     @property
@@ -71,7 +76,7 @@ class State:
         """When the planned time is over, should no pause come; None in a pause and before the start."""
         if self.started_at is None or self.paused_at is not None:
             return None
-        return self.started_at + timedelta(seconds=self.planned_seconds) + self.paused_for
+        return self.started_at + min(timedelta(seconds=self.planned_seconds) + self.paused_for, LONGEST)
 
     @property
     def suds(self) -> list[int]:
@@ -82,7 +87,8 @@ class State:
 def fold(events: Iterable[Event]) -> State:
     """The state after the events, in whatever order and however often they came.
 
-    They count in the order of time, then id. The first start holds, and nothing happens before it.
+    They count in the order of time, then id. The first start holds, and nothing happens before it, or later than
+    LONGEST after it.
     """
     ordered = sorted({event.id: event for event in events}.values(), key=lambda event: (event.at, event.id))
     state = State()
@@ -97,7 +103,7 @@ def fold(events: Iterable[Event]) -> State:
         state.curve.append((0, expected))
     for event in ordered:
         if event is not first:
-            at = max(event.at, first.at)
+            at = min(max(event.at, first.at), first.at + LONGEST)
             if rule := RULES.get(event.kind):
                 rule(state, event, at)
             state.last_at = state.finished_at or at
@@ -130,7 +136,8 @@ def _resume(state: State, _event: Event, at: datetime) -> None:
 
 
 def _extend(state: State, event: Event, at: datetime) -> None:
-    state.planned_seconds += cast(Extension, event.data)["minutes"] * 60
+    longer = state.planned_seconds + cast(Extension, event.data)["minutes"] * 60
+    state.planned_seconds = min(longer, int(LONGEST.total_seconds()))
     if state.finished_at is not None and not state.noted:
         _go_on(state, at)
 

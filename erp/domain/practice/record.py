@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from erp.domain.dates import ONE_DAY, monday_of
@@ -27,6 +27,11 @@ from erp.domain.practice.days import (
 from erp.storage.db import table_of
 from erp.storage.exposure import Exposure
 from erp.storage.practice import Day, Pause, Plan, PracticeTotals
+
+# Exposures that were kept before one could last a day at most count no more than that day.
+COUNTED_SECONDS = case(
+    (Exposure.seconds > ONE_DAY.total_seconds(), int(ONE_DAY.total_seconds())), else_=Exposure.seconds
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +168,7 @@ def paused_among(session: Session, todays: Mapping[uuid.UUID, date]) -> set[uuid
 def count_day(session: Session, account_id: uuid.UUID, day: date, today: date) -> None:
     """Bring the day's row, the totals and the settled streak up to what the exposures say now."""
     seconds, exposures = session.execute(
-        select(func.coalesce(func.sum(Exposure.seconds), 0), func.count()).where(
+        select(func.coalesce(func.sum(COUNTED_SECONDS), 0), func.count()).where(
             Exposure.account_id == account_id,
             Exposure.local_date == day,
             Exposure.ended,

@@ -23,7 +23,7 @@ from erp.domain.exposure.columns import Place, columns_of, place_of, values_of
 from erp.domain.exposure.event import Event, event_of
 from erp.domain.exposure.fold import State, fold
 from erp.domain.practice.days import COUNTS_FROM_SECONDS, Facts, Run, run_through
-from erp.domain.practice.record import pauses_of, plans_of
+from erp.domain.practice.record import COUNTED_SECONDS, pauses_of, plans_of
 from erp.domain.recording import MAX_RATINGS
 from erp.storage.account import Account
 from erp.storage.db import table_of
@@ -257,7 +257,7 @@ def _is_settled(session: Session, account: Account, totals: Row[Any], real: Prac
 
 def _real_days(session: Session, account: uuid.UUID) -> Practised:
     rows = session.execute(
-        select(_exposure.c.local_date, func.sum(_exposure.c.seconds), func.count())
+        select(_exposure.c.local_date, func.sum(COUNTED_SECONDS), func.count())
         .where(
             _exposure.c.account_id == account,
             _exposure.c.local_date.is_not(None),

@@ -28,6 +28,9 @@
  * }} State
  */
 
+/** Nobody practises for longer, in ms; what a phone left on says beyond it happened at this end. */
+const LONGEST = 24 * 60 * 60_000;
+
 /** The time that counts: everything between the start and the finish but the pauses. */
 class Counting {
   /** @type {[number, number][]} */
@@ -94,7 +97,7 @@ const KINDS = {
   },
   resumed: takeBack,
   extended(state, count, event) {
-    state.planned += (event.minutes ?? 0) * 60;
+    state.planned = Math.min(state.planned + (event.minutes ?? 0) * 60, LONGEST / 1000);
     if (state.finished !== null) takeBack(state, count, event);
   },
   finished(state, count, { time }) {
@@ -109,9 +112,9 @@ const KINDS = {
   },
 };
 
-/** More time after the finish takes the finish back, unless it was noted already. @type {(typeof KINDS)[string]} */
+/** Going on ends a pause, and takes a finish back unless it was noted already. @type {(typeof KINDS)[string]} */
 function takeBack(state, count, { time }) {
-  if (state.phase === "done") return;
+  if (state.finished !== null && state.phase === "done") return;
   state.finished = null;
   count.goOn(time);
 }
@@ -152,17 +155,19 @@ export function fold(events, now = null) {
   state.started = first;
   state.planned = (first.planned_minutes ?? 0) * 60;
   if (first.expected_suds != null) state.curve.push([0, first.expected_suds]);
+  const longest = first.time + LONGEST;
   let last = first.time;
   for (const event of sorted) {
-    last = Math.max(event.time, first.time);
+    last = Math.min(Math.max(event.time, first.time), longest);
     KINDS[event.kind]?.(state, count, { ...event, time: last });
   }
   state.last = last;
 
-  const until = Math.max(now ?? first.time, last);
+  const until = Math.min(Math.max(now ?? first.time, last), longest);
   state.seconds = count.second(until);
   state.elapsed = count.elapsed(until);
-  state.ends = count.end(state.planned * 1000);
+  const ends = count.end(state.planned * 1000);
+  state.ends = ends === null ? null : Math.min(ends, longest);
   state.paused = count.since === null && state.finished === null;
   state.phase = state.finished === null ? "running" : state.phase === "done" ? "done" : "after";
   if (state.noted.suds != null) state.curve.push([count.second(last), state.noted.suds]);
