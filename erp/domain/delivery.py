@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Row, Select, case, delete, exists, func, i
 from sqlalchemy.orm import Session, aliased
 
 from erp.domain.dates import local_day
+from erp.domain.exposure.event import UNREADABLE
 from erp.domain.exposure.fold import fold
 from erp.domain.exposure.reading import events_of
 from erp.domain.exposure.signals import renew_signal
@@ -206,9 +207,12 @@ def _note(dropped: list[Dropped] | None, notification: Notification, reason: Rea
 
 def _signal_again(session: Session, exposure_id: uuid.UUID, after: datetime) -> None:
     """After one signal of a running exposure comes the next."""
-    exposure = session.get_one(Exposure, exposure_id)
-    if exposure.hidden_since is not None:
-        state = fold(events_of(session, exposure.account_id, exposure.id))
+    try:
+        exposure = session.get_one(Exposure, exposure_id)
+        state = fold(events_of(session, exposure.account_id, exposure.id)) if exposure.hidden_since else None
+    except UNREADABLE:
+        return  # one that is damaged holds up nobody's other notifications
+    if state is not None:
         renew_signal(session, exposure, state, after)
 
 

@@ -13,6 +13,10 @@ class NotFound(DomainError):
     """There is no such thing, or it is not this person's: the two must look alike."""
 
 
+class Unreadable(DomainError):
+    """What is stored is damaged: it cannot be read, or it cannot be what was once written."""
+
+
 class Conflict(DomainError):
     """It cannot be done as things stand now."""
 

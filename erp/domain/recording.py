@@ -12,14 +12,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Row, and_, bindparam, insert, or_, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy.exc import DataError, IntegrityError, NoResultFound
 from sqlalchemy.orm import Session
 
 from erp.domain.dates import local_day
-from erp.domain.errors import Invalid, Problem
-from erp.domain.exposure.columns import Change, Standing, columns_of, place_of, values_of
-from erp.domain.exposure.event import EventKind, IncomingEvent, Start, event_of
+from erp.domain.errors import Invalid, Problem, Unreadable
+from erp.domain.exposure.columns import Change, Standing, columns_of, has_lost, place_of, values_of
+from erp.domain.exposure.event import UNREADABLE, Event, EventKind, IncomingEvent, Start, event_of, stored_event
 from erp.domain.exposure.fold import Phase, State, fold
+from erp.domain.exposure.known import Known, known_of
 from erp.domain.exposure.signals import renew_signal
 from erp.domain.practice.record import count_day
 from erp.domain.support.pings import tell_of_practice
@@ -33,38 +35,17 @@ AnyRow = Row[*tuple[Any, ...]]
 SANE_SKEW = timedelta(seconds=120)
 JITTER = timedelta(seconds=10)
 MAX_RATINGS = 8
+# What one exposure may fail with, and be set aside: anything but a database that does not answer now.
+DAMAGED = (*UNREADABLE, AssertionError, DataError, IntegrityError, NoResultFound)
 
-_account, _event, _exposure = table_of(Account), table_of(EventRow), table_of(Exposure)
+_event, _exposure = table_of(EventRow), table_of(Exposure)
 # The row lock makes two requests of one person take turns; on SQLite the transaction's own lock does.
-LOCK = select(_account.c.time_zone).where(_account.c.id == bindparam("account")).with_for_update(key_share=True)
-_mine = _event.c.account_id == bindparam("account")
-KNOWN = select(
-    _event.c.id,
-    _event.c.exposure_id,
-    _event.c.kind,
-    _event.c.happened_at,
-    _event.c.shift_ms,
-    _event.c.value,
-    _event.c.data,
-).where(
-    # The account stands in both arms: SQLite would else read all of its events to find these.
-    or_(
-        and_(_mine, _event.c.exposure_id.in_(bindparam("exposures", expanding=True))),
-        and_(_mine, _event.c.id.in_(bindparam("ids", expanding=True))),
-    )
+LOCK = (
+    select(table_of(Account).c.time_zone)
+    .where(table_of(Account).c.id == bindparam("account"))
+    .with_for_update(key_share=True)
 )
-TOUCHED = select(
-    _exposure.c.id,
-    _exposure.c.account_id,
-    _exposure.c.step_id,
-    _exposure.c.local_date,
-    _exposure.c.started_at,
-    _exposure.c.finished_at,
-    _exposure.c.ended,
-    _exposure.c.seconds,
-    _exposure.c.expected_suds,
-    _exposure.c.away_since.label("hidden_since"),
-).where(_exposure.c.id.in_(bindparam("exposures", expanding=True)))
+STEP_OWNER = select(table_of(Step).c.account_id).where(table_of(Step).c.id == bindparam("step"))
 ALSO_RUNNING = (
     select(_exposure.c.id)
     .where(
@@ -83,25 +64,15 @@ CHANGE_EXPOSURE = update(_exposure).where(_exposure.c.id == bindparam("key"))
 class Receipt:
     """What became of a batch: ids that are safe now, ids that never will be, and what else is running.
 
-    `has_news`: somebody should hear of it, and the notifications for that are there.
+    `set_aside`: exposures that could not be folded, with the name of the error; what is safe of them is kept as it
+    came. `has_news`: somebody should hear of it, and the notifications for that are there.
     """
 
     accepted: list[uuid.UUID] = field(default_factory=list)
     refused: dict[uuid.UUID, Invalid] = field(default_factory=dict)
+    set_aside: dict[uuid.UUID, str] = field(default_factory=dict)
     also_running: uuid.UUID | None = None
     has_news: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What is stored already of the exposures that a batch touches. `zone` is the account's (IANA name)."""
-
-    zone: str
-    events: Mapping[uuid.UUID, AnyRow]
-    exposures: Mapping[uuid.UUID, AnyRow]
-
-    def events_of(self, exposure_id: uuid.UUID) -> list[AnyRow]:
-        return [row for row in self.events.values() if row.exposure_id == exposure_id]
 
 
 def record(
@@ -116,7 +87,7 @@ def record(
 
     `sent_at` is the phone's clock at the moment of sending: what it says tells how wrong that clock is. `skew` tells
     it better, where the phone has measured it in quick answers. An event that was taken before answers like the first
-    time and changes nothing.
+    time and changes nothing. Each exposure stands for itself: one that is damaged is set aside, and the rest is taken.
     """
     connection = session.connection()
     asked = {
@@ -124,30 +95,53 @@ def record(
         "ids": [event.id for event in events],
         "exposures": list({event.exposure_id for event in events}),
     }
-    known = _Known(
-        connection.scalars(LOCK, asked).one(),
-        {row.id: row for row in connection.execute(KNOWN, asked)},
-        {row.id: row for row in connection.execute(TOUCHED, asked)},
-    )
+    zone = connection.scalars(LOCK, asked).one()
+    known = known_of(connection, asked)
     receipt = Receipt()
     for exposure_id, fresh in _fresh(session, account_id, events, known, receipt).items():
         shifts = {row.shift_ms for row in known.events_of(exposure_id)}
         shifted = _shifted(fresh, shifts, skew, now - sent_at, now)
-        receipt.has_news |= _take(session, account_id, exposure_id, shifted, known, now)
+        try:
+            with session.begin_nested():
+                receipt.has_news |= _take(session, account_id, exposure_id, shifted, known, zone, now)
+        except DAMAGED as error:
+            receipt.set_aside[exposure_id] = type(error).__name__
+            _set_aside(session, account_id, exposure_id, shifted, known, receipt, now)
     if any(event.kind == EventKind.started for event in events):
         receipt.also_running = connection.scalar(ALSO_RUNNING, asked)
     return receipt
 
 
+def _set_aside(
+    session: Session,
+    account_id: uuid.UUID,
+    exposure_id: uuid.UUID,
+    shifted: Sequence[tuple[IncomingEvent, int]],
+    known: Known,
+    receipt: Receipt,
+    now: datetime,
+) -> None:
+    """Keep the events of an exposure that cannot be folded as they came; its row stays the last witness of the rest."""
+    try:
+        with session.begin_nested():
+            if exposure_id not in known.owners:
+                session.execute(ADD_EXPOSURE, {"id": exposure_id, "account_id": account_id})
+            session.execute(ADD_EVENT, [_row(account_id, event, shift, now) for event, shift in shifted])
+    except DAMAGED:
+        # They stay on the phone.
+        fresh = {event.id for event, _shift in shifted}
+        receipt.accepted = [accepted for accepted in receipt.accepted if accepted not in fresh]
+
+
 def _fresh(
-    session: Session, account_id: uuid.UUID, events: Iterable[IncomingEvent], known: _Known, receipt: Receipt
+    session: Session, account_id: uuid.UUID, events: Iterable[IncomingEvent], known: Known, receipt: Receipt
 ) -> dict[uuid.UUID, list[IncomingEvent]]:
     """The events that are new, by exposure; the receipt says of every event whether it is taken."""
     fresh: dict[uuid.UUID, list[IncomingEvent]] = {}
     taken = set(known.events)
     for event in events:
         if event.id not in taken:
-            problem = _problem(session, account_id, event, known.exposures)
+            problem = _problem(session, account_id, event, known.owners)
             if problem:
                 receipt.refused[event.id] = problem
                 continue
@@ -158,15 +152,14 @@ def _fresh(
 
 
 def _problem(
-    session: Session, account_id: uuid.UUID, event: IncomingEvent, exposures: Mapping[uuid.UUID, AnyRow]
+    session: Session, account_id: uuid.UUID, event: IncomingEvent, owners: Mapping[uuid.UUID, uuid.UUID]
 ) -> Invalid | None:
     """Why an event cannot be taken: its exposure or its step is somebody else's."""
-    exposure = exposures.get(event.exposure_id)
-    if exposure is not None and exposure.account_id != account_id:
+    if owners.get(event.exposure_id, account_id) != account_id:
         return Invalid({"exposure": Problem("not_an_id")})
     if event.kind == EventKind.started and event.data is not None:
-        step = session.get(Step, uuid.UUID(cast(Start, event.data)["step"]))
-        if step is None or step.account_id != account_id:
+        step_id = uuid.UUID(cast(Start, event.data)["step"])
+        if session.connection().scalar(STEP_OWNER, {"step": step_id}) != account_id:
             return Invalid({"step": Problem("not_an_option")})
     return None
 
@@ -212,26 +205,43 @@ def _take(
     account_id: uuid.UUID,
     exposure_id: uuid.UUID,
     shifted: Sequence[tuple[IncomingEvent, int]],
-    known: _Known,
+    known: Known,
+    zone: str,
     now: datetime,
 ) -> bool:
-    """Write down the new events of one exposure and all that follows from them; whether somebody should hear of it."""
-    rows = known.events_of(exposure_id)
+    """Write down the new events of one exposure and all that follows from them; whether somebody should hear of it.
+
+    Raises what is DAMAGED where what is stored cannot be read, or has lost what the row still says.
+    """
+    if exposure_id in known.damaged:
+        raise Unreadable
+    stored = [
+        stored_event(row.id, row.kind, row.happened_at, row.shift_ms, row.value, row.data)
+        for row in known.events_of(exposure_id)
+    ]
     state = fold(
-        [event_of(row.id, row.kind, row.happened_at, row.shift_ms, row.value, row.data) for row in rows]
-        + [event_of(event.id, event.kind, event.at, shift, event.value, event.data) for event, shift in shifted]
+        stored + [event_of(event.id, event.kind, event.at, shift, event.value, event.data) for event, shift in shifted]
     )
     row = known.exposures.get(exposure_id)
+    if row is not None and _has_lost(row, stored, state):
+        raise Unreadable
     has_answers = any(event.data for event, _shift in shifted)
-    change = _keep(session, account_id, exposure_id, row, state, known.zone, has_answers=has_answers)
+    change = _keep(session, account_id, exposure_id, row, state, zone, has_answers=has_answers)
     session.connection().execute(ADD_EVENT, [_row(account_id, event, shift, now) for event, shift in shifted])
-    today = local_day(now, known.zone)
+    today = local_day(now, zone)
     _carry_over(session, account_id, change, today)
     has_news = change.is_news and tell_of_practice(session, account_id, change, today, now)
     if row is not None and row.hidden_since is not None:
         renew_signal(session, session.get_one(Exposure, exposure_id), state, now)
         return True
     return has_news
+
+
+def _has_lost(row: AnyRow, stored: Sequence[Event], state: State) -> bool:
+    """Whether the row says more than all events do, or than the stored ones where one of them is of no known kind."""
+    if has_lost(row.started_at, row.ended, state):
+        return True
+    return any(not isinstance(event.kind, EventKind) for event in stored) and fold(stored).seconds < row.seconds
 
 
 def _keep(

@@ -108,6 +108,11 @@ def columns_of(state: State) -> FoldedColumns:
     return FoldedColumns(course, answers)
 
 
+def has_lost(started_at: datetime | None, ended: bool, state: State) -> bool:
+    """Whether a row that began, or ended, says so alone: its events have lost it, as no new event can take it away."""
+    return (started_at is not None and state.started_at is None) or (ended and not state.ended)
+
+
 def place_of(state: State, started_at: datetime, zone: str) -> Place:
     """Where and when it was practised; `zone` (IANA name) is for a phone that names none of its own."""
     where = _zone_or(state.start["zone"], zone)

@@ -9,6 +9,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypedDict, cast
 
+from cryptography.fernet import InvalidToken
+
+from erp.domain.errors import Invalid, Unreadable
 from erp.domain.fields import Fields
 from erp.domain.ladder.ladder import MAX_MINUTES, StoppingRule
 
@@ -105,9 +108,13 @@ class IncomingEvent:
     data: Start | Note | None
 
 
+# What reading a damaged row, or folding a damaged event, raises.
+UNREADABLE = (Unreadable, InvalidToken, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
 # By its stored name; calling EventKind takes ten times as long, and a post reads every event of its exposure.
 _KINDS = {kind.value: kind for kind in EventKind}
 _VALUE_NAMES: dict[str, str] = {EventKind.checked_in: "suds", EventKind.extended: "minutes"}
+_RANGES: dict[str, tuple[int, int]] = {EventKind.checked_in: (0, 100), EventKind.extended: (1, 120)}
 
 
 def event_of(
@@ -120,6 +127,41 @@ def event_of(
     # A kind that only a newer version knows stays what it is: the fold passes over it.
     known = cast(EventKind, _KINDS.get(kind, kind))
     return Event(event_id, known, corrected, cast(EventData, data or {}))
+
+
+def stored_event(
+    event_id: uuid.UUID, kind: str, at: datetime, shift_ms: int, value: int | None, data: Mapping[str, Any] | None
+) -> Event:
+    """As event_of, of a stored row; raises what is UNREADABLE where `fault_of` finds one.
+
+    A kind that a newer version wrote is none: the fold passes over it.
+    """
+    if kind in _KINDS and (fault := fault_of(kind, value, data)):
+        raise Unreadable(fault)
+    return event_of(event_id, kind, at, shift_ms, value, data)
+
+
+def fault_of(kind: str, value: int | None, data: Mapping[str, Any] | None) -> str:
+    """What a stored event says that no event can: "kind", "value" or "data"; "" where it is sound."""
+    if kind not in _KINDS:
+        return "kind"
+    if kind in _RANGES:
+        low, high = _RANGES[kind]
+        return "" if type(value) is int and low <= value <= high else "value"
+    if kind not in (EventKind.started, EventKind.noted):
+        return ""
+    if not isinstance(data, dict):
+        return "data"
+    fields = Fields(data)
+    if kind == EventKind.started:
+        _start(fields)
+    else:
+        _note(fields)
+    try:
+        fields.check()
+    except Invalid:
+        return "data"
+    return ""
 
 
 def parse(raw: Mapping[str, Any]) -> IncomingEvent:
@@ -136,9 +178,9 @@ def parse(raw: Mapping[str, Any]) -> IncomingEvent:
         case EventKind.started:
             data = _start(fields)
         case EventKind.checked_in:
-            value = fields.whole("suds", 0, 100)
+            value = fields.whole("suds", *_RANGES[kind])
         case EventKind.extended:
-            value = fields.whole("minutes", 1, 120)
+            value = fields.whole("minutes", *_RANGES[kind])
         case EventKind.noted:
             data = _note(fields)
     fields.check()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from erp.domain.errors import NotFound
-from erp.domain.exposure.event import Event, event_of
-from erp.domain.exposure.fold import Phase
+from erp.domain.errors import NotFound, Unreadable
+from erp.domain.exposure.columns import has_lost
+from erp.domain.exposure.event import UNREADABLE, Event, stored_event
+from erp.domain.exposure.fold import Phase, State, fold
 from erp.domain.ladder.ladder import StoppingRule
 from erp.storage.db import table_of
 from erp.storage.exposure import EventRow, Exposure
@@ -63,7 +65,7 @@ class ExposureView:
 
 
 def exposure_of(session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID) -> Exposure:
-    """The client's own exposure; raises NotFound for everybody else's and for none."""
+    """The client's own exposure; raises NotFound for everybody else's and for none, Unreadable."""
     row = exposure_if_known(session, account_id, exposure_id)
     if row is None:
         raise NotFound
@@ -71,8 +73,16 @@ def exposure_of(session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID)
 
 
 def exposure_if_known(session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID) -> Exposure | None:
-    """The client's own exposure, or None while the phone alone knows of it; raises NotFound for somebody else's."""
-    row = session.get(Exposure, exposure_id)
+    """The client's own exposure, or None while the phone alone knows of it.
+
+    Raises NotFound for somebody else's, Unreadable where the row is damaged.
+    """
+    try:
+        row = session.get(Exposure, exposure_id)
+    except UNREADABLE:
+        if session.scalar(select(_exposure.c.account_id).where(_exposure.c.id == exposure_id)) != account_id:
+            raise NotFound from None
+        raise Unreadable from None
     if row is not None and row.account_id != account_id:
         raise NotFound
     return row
@@ -109,25 +119,40 @@ def view_of(row: Exposure, title: str | None) -> ExposureView:
 
 
 def exposures_on(session: Session, account_id: uuid.UUID, day: date) -> list[ExposureView]:
-    """The exposures that started on a local date, first to last."""
-    rows = session.execute(
+    """The exposures that started on a local date, first to last, but for those that cannot be read."""
+    return _views(
+        session,
         select(Exposure, Step.title)
         .outerjoin(Step, Step.id == Exposure.step_id)
         .where(Exposure.account_id == account_id, Exposure.local_date == day)
-        .order_by(Exposure.started_at)
+        .order_by(Exposure.started_at),
     )
-    return [view_of(row, title) for row, title in rows]
 
 
 def latest_of_step(session: Session, step: Step, count: int) -> list[ExposureView]:
-    """The latest exposures of a step, newest first."""
-    rows = session.scalars(
-        select(Exposure)
+    """The latest exposures of a step, newest first, but for those that cannot be read."""
+    return _views(
+        session,
+        select(Exposure, Step.title)
+        .join(Step, Step.id == Exposure.step_id)
         .where(Exposure.step_id == step.id, Exposure.started_at.is_not(None))
         .order_by(Exposure.started_at.desc())
-        .limit(count)
+        .limit(count),
     )
-    return [view_of(row, step.title) for row in rows]
+
+
+def _views(session: Session, statement: Select[Exposure, str]) -> list[ExposureView]:
+    """What a statement finds, in one; one by one, without those that cannot be read, where it finds such."""
+    try:
+        return [view_of(row, title) for row, title in session.execute(statement).all()]
+    except UNREADABLE:
+        views = []
+        for found in session.scalars(statement.with_only_columns(_exposure.c.id)).all():
+            with suppress(*UNREADABLE):
+                views += [
+                    view_of(*row) for row in session.execute(statement.where(Exposure.id == found).limit(1)).all()
+                ]
+        return views
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +166,10 @@ class Running:
 
 _exposure, _event, _step = table_of(Exposure), table_of(EventRow), table_of(Step)
 RUNNING = (
-    select(_exposure.c.id, _exposure.c.due_at, _step.c.title)
+    select(_exposure.c.id, _exposure.c.started_at, _exposure.c.ended, _exposure.c.due_at, _step.c.title)
     .select_from(_exposure.outerjoin(_step, _step.c.id == _exposure.c.step_id))
     .where(_exposure.c.account_id == bindparam("account"), _exposure.c.phase == Phase.running)
     .order_by(_exposure.c.started_at.desc())
-    .limit(1)
 )
 EVENTS = select(
     _event.c.id, _event.c.kind, _event.c.happened_at, _event.c.shift_ms, _event.c.value, _event.c.data
@@ -153,11 +177,14 @@ EVENTS = select(
 
 
 def running_of(session: Session, account_id: uuid.UUID, now: datetime) -> Running | None:
-    """The client's exposure that was started last and is not finished, if there is one."""
-    row = session.connection().execute(RUNNING, {"account": account_id}).first()
-    if row is None:
-        return None
-    return Running(row.id, row.title or "", row.due_at is not None and row.due_at <= now)
+    """The client's exposure that was started last and is not finished, if there is one; none that cannot be read."""
+    for row in session.connection().execute(RUNNING, {"account": account_id}).all():
+        try:
+            state_of(session, account_id, row.id, row.started_at, ended=row.ended)
+        except Unreadable:
+            continue
+        return Running(row.id, row.title or "", row.due_at is not None and row.due_at <= now)
+    return None
 
 
 def runs(now: datetime) -> ColumnElement[bool]:
@@ -178,6 +205,22 @@ def begun_at(due_at: datetime, planned_seconds: int) -> datetime:
 
 
 def events_of(session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID) -> list[Event]:
-    """The events of an exposure, with corrected times, in the order in which they count."""
-    rows = session.connection().execute(EVENTS, {"account": account_id, "exposure": exposure_id})
-    return sorted((event_of(*row) for row in rows), key=lambda event: (event.at, event.id))
+    """The events of an exposure, with corrected times, in the order in which they count. Raises Unreadable."""
+    try:
+        rows = session.connection().execute(EVENTS, {"account": account_id, "exposure": exposure_id}).all()
+        return sorted((stored_event(*row) for row in rows), key=lambda event: (event.at, event.id))
+    except UNREADABLE as error:
+        raise Unreadable from error
+
+
+def state_of(
+    session: Session, account_id: uuid.UUID, exposure_id: uuid.UUID, started_at: datetime | None, *, ended: bool
+) -> State:
+    """What the events of an exposure fold to, whose row says when it began (UTC) and whether it ended.
+
+    Raises Unreadable, also where the events have lost what the row still says.
+    """
+    state = fold(events_of(session, account_id, exposure_id))
+    if has_lost(started_at, ended, state):
+        raise Unreadable
+    return state

@@ -27,7 +27,7 @@ def note_hidden(
 ) -> datetime | None:
     """Note that the client's phone was put away in an exposure (hidden), or taken up again.
 
-    Returns when the next signal is due (UTC), None where none is. Raises NotFound.
+    Returns when the next signal is due (UTC), None where none is. Raises NotFound, Unreadable.
     """
     # Taps and this take turns, as taps do among each other: neither may miss what the other says.
     session.get_one(Account, account_id, with_for_update={"key_share": True})

@@ -8,7 +8,7 @@ from flask_limiter.errors import RateLimitExceeded
 from flask_login import AnonymousUserMixin
 from werkzeug.exceptions import HTTPException
 
-from erp.domain.errors import Conflict, NotFound
+from erp.domain.errors import Conflict, NotFound, Unreadable
 from erp.storage.busy import comes_again
 from erp.web.edge.log import log_crash
 
@@ -19,6 +19,7 @@ def install(app: Flask) -> None:
     """Translate what the rules and the framework raise."""
     app.register_error_handler(NotFound, lambda error: error_page(404))
     app.register_error_handler(Conflict, lambda error: error_page(409))
+    app.register_error_handler(Unreadable, lambda error: (unreadable_page(), 409))
     app.register_error_handler(RateLimitExceeded, lambda error: error_page(429))
     app.register_error_handler(HTTPException, lambda error: error_page(error.code or 500))
     app.register_error_handler(Exception, _crashed)
@@ -39,6 +40,15 @@ def error_page(code: int) -> tuple[str, int]:
     fallback = (_("Something went wrong on our side"), _("What you had saved is safe. Please try again in a moment."))
     title, text = texts.get(code, fallback if code >= 500 else texts[404])
     return render_template("errors/error.html", code=code, title=title, text=text), code
+
+
+def unreadable_page() -> str:
+    """A page of ours for a practice of which what is stored is damaged."""
+    text = _(
+        "What is stored of it is damaged. It stays as it is, its minutes still count, and nothing else is affected. "
+        "You can start a practice as always."
+    )
+    return render_template("errors/error.html", code=409, title=_("This practice cannot be read"), text=text)
 
 
 def _crashed(error: Exception) -> Response:

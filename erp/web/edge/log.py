@@ -43,5 +43,10 @@ def log_crash(error: Exception) -> None:
     log.error(json.dumps(line))
 
 
+def log_set_aside(error: str) -> None:
+    """Write down that an exposure could not be folded, by the name of the error alone; `flask check` names it."""
+    log.error(json.dumps({"time": g.now.isoformat(), "route": _route(), "error": error, "at": "set aside"}))
+
+
 def _route() -> str | None:
     return request.url_rule.rule if request.url_rule else None

@@ -9,21 +9,24 @@ from typing import Any
 
 from flask import abort, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext
 from uuid6 import uuid7
 
-from erp.domain.errors import Invalid, NotFound
+from erp.domain.errors import Invalid, NotFound, Unreadable
 from erp.domain.exposure.event import EventKind, IncomingEvent, parse, skew_of
 from erp.domain.exposure.fold import fold
 from erp.domain.exposure.reading import FORGOTTEN_AFTER, events_of, exposure_if_known, exposure_of
 from erp.domain.fields import Fields
 from erp.domain.ladder.ladder import step_of
 from erp.domain.recording import Receipt, record
+from erp.web.edge.log import log_set_aside
 from erp.web.edge.problems import sentences
 from erp.web.edge.request import db, me, now, see_other, wake
 from erp.web.exposure import blueprint
 from erp.web.exposure.pages import practice_page, stamp
 
 MAX_EVENTS = 200
+ASIDE = lazy_gettext("What is stored of this practice is damaged. It stays as it is, and the rest goes on.")
 
 
 @blueprint.post("/events")
@@ -46,6 +49,7 @@ def _take_batch() -> ResponseReturnValue:
         account=me().id,
         accepted=receipt.accepted,
         refused=refused,
+        set_aside=[{"exposure": each, "message": str(ASIDE)} for each in receipt.set_aside],
         also_running=receipt.also_running,
         now=stamp(now()),
     )
@@ -74,6 +78,8 @@ def _parsed(raws: list[Any]) -> tuple[list[IncomingEvent], list[dict[str, str]]]
 
 def _commit(receipt: Receipt) -> None:
     db().commit()
+    for error in receipt.set_aside.values():
+        log_set_aside(error)
     if receipt.has_news:
         wake()
 
@@ -104,7 +110,10 @@ def _take_form() -> ResponseReturnValue:
 
 def _honest_end(event: IncomingEvent) -> datetime:
     """When a form's finish happened: one that comes long after the planned end was forgotten, not practised."""
-    state = fold(events_of(db(), me().id, event.exposure_id))
+    try:
+        state = fold(events_of(db(), me().id, event.exposure_id))
+    except Unreadable:
+        return event.at
     if state.due_at is None or state.last_at is None or event.at - state.due_at < FORGOTTEN_AFTER:
         return event.at
     return max(state.due_at, state.last_at)

@@ -11,6 +11,8 @@ from typing import Any
 from flask import render_template, request
 
 from erp.domain.dates import minutes_done
+from erp.domain.errors import Unreadable
+from erp.domain.exposure.columns import has_lost
 from erp.domain.exposure.event import Event
 from erp.domain.exposure.fold import Phase, State, fold
 from erp.domain.exposure.reading import (
@@ -104,12 +106,15 @@ def practice_page(
 ) -> str:
     """The page of a step, before its start or wherever its exposure stands.
 
-    `exposure_id` is one that the server has not heard of yet; `errors` are of the plain form that was sent.
+    `exposure_id` is one that the server has not heard of yet; `errors` are of the plain form that was sent. Raises
+    Unreadable.
     """
     running = running_of(db(), me().id, now())
     shown = found.id if found else exposure_id
     events = events_of(db(), me().id, shown) if shown else []
     state = fold(events)
+    if found and has_lost(found.started_at, found.ended, state):
+        raise Unreadable
     view = _exposure_view(found, step, state) if found else None
     shown_step = step_view(step)
     last_suds = shown_step.suds if view is None or view.last_suds is None else view.last_suds

@@ -7,10 +7,11 @@ import uuid
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from erp.domain.errors import NotFound
+from erp.domain.errors import NotFound, Unreadable
 from erp.domain.exposure.reading import exposure_if_known, exposure_of, running_of, view_of
 from erp.domain.ladder.ladder import next_step, step_of
 from erp.storage.ladder import Step
+from erp.web.edge.errors import unreadable_page
 from erp.web.edge.request import db, me, now
 from erp.web.exposure import blueprint
 from erp.web.exposure.pages import practice_page, summary_of
@@ -38,9 +39,12 @@ def exposure(exposure_id: uuid.UUID) -> str:
 
     One that the server has not heard of yet, because its start still waits on the phone, names its step.
     """
-    found = exposure_if_known(db(), me().id, exposure_id)
-    if found is not None and found.step_id is not None:
-        return practice_page(db().get_one(Step, found.step_id), found)
+    try:
+        found = exposure_if_known(db(), me().id, exposure_id)
+        if found is not None and found.step_id is not None:
+            return practice_page(db().get_one(Step, found.step_id), found)
+    except Unreadable:
+        return unreadable_page()
     try:
         step_id = uuid.UUID(request.args.get("step", ""))
     except ValueError:

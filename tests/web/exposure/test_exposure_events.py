@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from erp.domain.dates import local_day
-from erp.domain.recording import KNOWN
+from erp.domain.exposure.known import KNOWN
 from erp.storage.db import Sessions
 from erp.storage.exposure import EventRow, Exposure
 from tests.make.clock import NOW, ZONE
