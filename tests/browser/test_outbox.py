@@ -192,3 +192,27 @@ def test_two_tabs_show_the_same_and_what_one_finishes_is_finished_on_the_other(r
     page.context.unroute("**/events")
     all_sent(page)
     assert kinds(page.context, exposure) == ["started", "finished"]
+
+
+def test_one_event_at_which_the_server_fails_lets_all_others_go(running: tuple[Page, str], problems: Any):
+    problems.allow("status of 500|^500 |INTERNET_DISCONNECTED")
+    page, exposure = running
+    page.context.set_offline(True)
+    for _ in range(4):
+        urge(page)
+    bad: list[str] = []
+
+    def fail(route: Route) -> None:
+        ids = ids_of(route.request)
+        bad[:] = bad or ids[1:2]
+        if set(bad) & set(ids):
+            route.fulfill(status=500, content_type="text/html", body="<h1>Sorry</h1>")
+        else:
+            route.continue_()
+
+    page.route("**/events", fail)
+    page.context.set_offline(False)
+    until(page, lambda: kinds(page.context, exposure).count("resisted") == 3)
+    page.unroute("**/events")
+    all_sent(page)
+    assert kinds(page.context, exposure).count("resisted") == 4

@@ -16,7 +16,8 @@ test("a sign-in, another account and too much at once are told apart; all else i
   assert.equal(rules.whyNot(response(413, "text/html")), "too-large");
   assert.equal(rules.whyNot(response(401, "text/html")), "unreachable");
   assert.equal(rules.whyNot(response(409, "text/html")), "unreachable");
-  assert.equal(rules.whyNot(response(500)), "unreachable");
+  assert.equal(rules.whyNot(response(500)), "failed");
+  assert.equal(rules.whyNot(response(503)), "unreachable");
 });
 
 test("only what is for this account and names what it took is ours", () => {

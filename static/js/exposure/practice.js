@@ -175,16 +175,20 @@ class PracticePage extends HTMLElement {
     flush();
   }
 
-  answered({ refused, also_running: other }) {
+  answered({ refused, set_aside: aside = [], also_running: other }) {
+    for (const { exposure, message } of aside) if (exposure === this.exposure) this.refuse(message);
     for (const { id, message } of refused) {
-      if (!this.events.delete(id)) continue;
-      this.parts.refused.textContent = message;
-      this.parts.refused.hidden = false;
+      if (this.events.delete(id)) this.refuse(message);
     }
     this.look();
     if (other && other !== this.exposure) showOther(this.parts["other-running"], this.dataset.exposures, other);
     if (document.hidden) this.away(); // the server knew nothing of the exposure when it was told before
     if (this.dataset.phase === "done") fetchSummary(this);
+  }
+
+  refuse(message) {
+    this.parts.refused.textContent = message;
+    this.parts.refused.hidden = false;
   }
 
   /** Fold, show, finish what has come to its end. `returned`: the page was away and somebody looks again. */

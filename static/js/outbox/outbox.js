@@ -3,7 +3,18 @@
 // signed-in pages have: after the sign-out nobody reads them, and nothing is lost.
 
 import { clockNow, learn, onto } from "../lib/device-clock.js";
-import { BATCH, isJson, isOurs, mayOutlive, mayTryAgain, pauseAfter, settledIds, smaller, whyNot } from "./rules.js";
+import {
+  BATCH,
+  isJson,
+  isOurs,
+  MAX_FAILED,
+  mayOutlive,
+  mayTryAgain,
+  pauseAfter,
+  settledIds,
+  smaller,
+  whyNot,
+} from "./rules.js";
 import { defineStatus } from "./status.js";
 import { account, all, drop, keep } from "./store.js";
 
@@ -79,26 +90,65 @@ async function alone(task) {
   }
 }
 
+// The ids of those at which the server failed one by one: the others go first. And how many of them in a row.
+const failed = new Set();
+let inARow = 0;
+
+/** The next that are sent, at most so many; those at which the server failed come again after all others. */
+async function next(size) {
+  const all = await waiting();
+  const fresh = all.filter(({ id }) => !failed.has(id));
+  if (all.length && !fresh.length) {
+    failed.clear();
+    later();
+  }
+  return fresh.slice(0, size);
+}
+
+/** Pass over an event for now; says how many the next batch may have. */
+function passOver({ id }) {
+  failed.add(id);
+  inARow += 1;
+  if (inARow < MAX_FAILED) return BATCH;
+  inARow = 0;
+  return 0;
+}
+
+/** What this clock is worth is asked first: the events are too precious to be measured with. */
+async function answerFor(batch) {
+  const first = clockNow().skew === null ? await post([]) : null;
+  return typeof first === "string" ? first : post(batch);
+}
+
+/** There was no answer for a batch, and why; says how many the next may have. */
+function hindered(why, batch) {
+  if (why === "too-large" || why === "failed") {
+    const half = smaller(batch.length) || (why === "failed" && passOver(batch[0]));
+    if (half) return half;
+  }
+  trouble = why === "failed" ? "unreachable" : why;
+  tell();
+  if (mayTryAgain(trouble)) later();
+  return 0;
+}
+
 /** Send one batch of at most so many events; says how many the next may have, 0 for none now. */
 async function send(size) {
-  const batch = (await waiting()).slice(0, size);
+  const batch = await next(size);
   const was = trouble;
-  // What this clock is worth is asked first: the events are too precious to be measured with.
-  const first = batch.length && clockNow().skew === null ? await post([]) : null;
-  const answer = typeof first === "string" ? first : batch.length ? await post(batch) : null;
-  if (answer === "too-large" && smaller(batch.length)) return smaller(batch.length);
-  trouble = typeof answer === "string" ? answer : null;
-  if (!answer) {
+  if (!batch.length) {
+    trouble = null;
     if (was) tell();
     return 0;
   }
-  const done = typeof answer === "string" ? [] : settledIds(batch, answer);
-  if (!done.length) {
-    tell();
-    if (mayTryAgain(trouble)) later();
-    return 0;
-  }
-  failures = 0;
+  const answer = await answerFor(batch);
+  if (typeof answer === "string") return hindered(answer, batch);
+  trouble = null;
+  const done = settledIds(batch, answer);
+  if (!done.length) return hindered("failed", batch);
+  failures = inARow = 0;
+  // What the server took into neither list it could not keep now.
+  for (const { id } of batch) if (!done.includes(id)) failed.add(id);
   await drop(done);
   moved();
   outbox.dispatchEvent(new CustomEvent("answer", { detail: answer }));

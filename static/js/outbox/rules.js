@@ -27,6 +27,7 @@ export function whyNot(response) {
   if (response.status === 401 && isJson(response)) return "signed-out";
   if (response.status === 409 && isJson(response)) return "other-account";
   if (response.status === 413) return "too-large";
+  if (response.status === 500) return "failed";
   return response.status === 200 && isJson(response) ? "" : "unreachable";
 }
 
@@ -45,7 +46,7 @@ export const isOurs = (answer, account) =>
   answer.account === account && Array.isArray(answer.accepted) && Array.isArray(answer.refused);
 
 /**
- * How many to send next after an answer of "too-large"; 0 where one alone was.
+ * How many to send next after an answer of "too-large" or "failed"; 0 where one alone was.
  * @param {number} count
  */
 export const smaller = (count) => (count > 1 ? Math.ceil(count / 2) : 0);
@@ -72,6 +73,9 @@ export const mayTryAgain = (trouble) => trouble !== "other-account";
  * @param {number} chance from 0 to 1
  */
 export const pauseAfter = (failures, chance) => Math.min(60_000, 2_000 * 2 ** failures) * (0.75 + chance / 2);
+
+/** So many events in a row, each sent alone, say that the server fails at all of them: it is left in peace for a while. */
+export const MAX_FAILED = 3;
 
 /** Oldest first: ids sort by the time they were made. @type {(a: {id: string}, b: {id: string}) => number} */
 export const byAge = (a, b) => (a.id < b.id ? -1 : 1);
