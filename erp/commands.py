@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from erp.domain.account.account import sign_out_everywhere
 from erp.domain.account.signing import account_at
-from erp.domain.upkeep.integrity import Finding, accounts, check_account, count_accounts
+from erp.domain.upkeep.finding import Finding
+from erp.domain.upkeep.integrity import accounts, check_account, count_accounts
 from erp.domain.upkeep.orphans import check_links, check_readable, drop_unreadable
 from erp.jobs.queue import worker
 from erp.jobs.tasks import Jobs

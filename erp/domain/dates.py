@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 ONE_DAY = timedelta(days=1)
@@ -14,9 +16,25 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def is_zone(name: str) -> bool:
+    """Whether this is a time zone in which somebody can live: one of the tzdata package, wherever it is run."""
+    return name in _zones()
+
+
+@cache
+def _zones() -> frozenset[str]:
+    names = files("tzdata").joinpath("zones").read_text("utf-8").split()
+    return frozenset(name for name in names if name not in ("Factory", "localtime"))
+
+
+def zone_info(name: str) -> ZoneInfo:
+    """The zone of that name; UTC for one that cannot be used, so that nobody is shut out of their own pages."""
+    return ZoneInfo(name if is_zone(name) else "UTC")
+
+
 def local_day(moment: datetime, zone: str) -> date:
     """The date on the wall of somebody in the zone (IANA name) at the moment."""
-    return moment.astimezone(ZoneInfo(zone)).date()
+    return moment.astimezone(zone_info(zone)).date()
 
 
 def week_of(day: date) -> tuple[date, date]:

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
+from erp.domain.dates import is_zone
 from erp.domain.fields import Fields
 from erp.storage.account import Account, FormerPhoneKey, SignIn
 from erp.storage.db import table_of
@@ -121,11 +121,10 @@ def change_zone(account: Account, raw: Mapping[str, Any]) -> None:
 def zone_of(fields: Fields) -> str:
     """The time zone in the field `time_zone`, an IANA name; UTC when it is missing or wrong (a problem)."""
     name = fields.text("time_zone", 64, required=True)
-    try:
-        return ZoneInfo(name).key
-    except (OSError, ValueError, KeyError):
-        fields.wrong("time_zone", "not_a_zone")
-        return "UTC"
+    if is_zone(name):
+        return name
+    fields.wrong("time_zone", "not_a_zone")
+    return "UTC"
 
 
 @cache

@@ -5,9 +5,8 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import date, datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from erp.domain.dates import local_day
+from erp.domain.dates import is_zone, local_day
 from erp.domain.exposure.fold import Phase, State
 from erp.domain.ladder.ladder import StoppingRule
 
@@ -115,15 +114,9 @@ def has_lost(started_at: datetime | None, ended: bool, state: State) -> bool:
 
 def place_of(state: State, started_at: datetime, zone: str) -> Place:
     """Where and when it was practised; `zone` (IANA name) is for a phone that names none of its own."""
-    where = _zone_or(state.start["zone"], zone)
+    told = state.start["zone"]
+    where = told if is_zone(told) else zone
     return Place(uuid.UUID(state.start["step"]), where, local_day(started_at, where))
-
-
-def _zone_or(name: str, fallback: str) -> str:
-    try:
-        return ZoneInfo(name).key if name else fallback
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return fallback
 
 
 @dataclass(frozen=True, slots=True)

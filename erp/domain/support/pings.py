@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from erp.domain.dates import ONE_DAY
+from erp.domain.dates import ONE_DAY, is_zone, local_day, monday_of, zone_info
 from erp.domain.exposure.columns import Change
+from erp.domain.exposure.event import UNREADABLE
 from erp.domain.notification.facts import Facts, PracticeFacts, StartFacts, WeekFacts
 from erp.domain.notification.kinds import ENDS, RANKS, Contact, Kind
 from erp.domain.notification.outbox import Notice, add
@@ -180,7 +181,7 @@ def _tell_late(
     waiting = Notification.id.in_(earlier), Notification.settled_at.is_(None)
     session.execute(update(Notification).where(*waiting).values(facts=facts.stored()))
     # Tomorrow it would not be true any more.
-    midnight = datetime.combine(today + ONE_DAY, time(), ZoneInfo(client.time_zone)).astimezone(UTC)
+    midnight = datetime.combine(today + ONE_DAY, time(), zone_info(client.time_zone)).astimezone(UTC)
     pings = [
         Notice(asking[key].supporter_id, Kind.earlier, facts, support_id=key, exposure_id=exposure_id, until=midnight)
         for key in asking.keys() - {row.support_id for row in told}
@@ -200,34 +201,63 @@ def _happened(practice: Practice, day: DayView, seconds: int) -> tuple[Kind, ...
 
 
 def tell_of_weeks(session: Session, now: datetime) -> int:
-    """Add the summary of last week for supporters who hear that alone, once it is Monday morning; how many."""
+    """Add the summary of last week for supporters who hear that alone; how many.
+
+    It comes on Monday morning; where that was missed, once on a later day of the week.
+    """
     client = aliased(Account)
+    last = (
+        select(func.max(Notification.created_at))
+        .where(Notification.support_id == Support.id, Notification.kind == Kind.weekly)
+        .scalar_subquery()
+    )
     rows = session.execute(
-        select(Support, client.display_name, client.time_zone)
+        select(Support, client.display_name, client.time_zone, last)
         .join(client, client.id == Support.client_id)
-        .where(
-            Support.ended_at.is_(None),
-            Support.contact == Contact.weekly,
-            ~exists().where(
-                Notification.support_id == Support.id,
-                Notification.kind == Kind.weekly,
-                Notification.created_at > now - 6 * ONE_DAY,
-            ),
-        )
+        .where(Support.ended_at.is_(None), Support.contact == Contact.weekly)
     ).all()
-    mornings = [
-        (support, name, local.date())
-        for support, name, local in ((support, name, now.astimezone(ZoneInfo(zone))) for support, name, zone in rows)
-        if local.weekday() == 0 and local.hour >= WEEKLY_FROM_HOUR and heard(support)
+    due = [
+        (support, name, local_day(now, zone))
+        for support, name, zone, told in rows
+        # Whose zone cannot be used is passed over; the others hear.
+        if is_zone(zone) and _lacks_summary(support, told, now, zone) and heard(support)
     ]
-    practices = practices_of(session, {support.client_id: today for support, _name, today in mornings})
-    summaries = []
-    for support, name, today in mornings:
-        practice = practices[support.client_id]
-        days = [day for day in practice.between(today - 7 * ONE_DAY, today - ONE_DAY) if day.exposures]
-        # A week without practice is not held up to anybody, and a pause is the client's own.
-        if days and not practice.facts.paused_on(today):
-            facts = WeekFacts(name, len(days), sum(day.seconds for day in days))
-            summaries.append(Notice(support.supporter_id, Kind.weekly, facts, support_id=support.id))
+    practices = _readable_practices(session, {support.client_id: today for support, _name, today in due})
+    summaries = [
+        Notice(support.supporter_id, Kind.weekly, facts, support_id=support.id)
+        for support, name, today in due
+        if support.client_id in practices and (facts := _week_of(practices[support.client_id], name, today))
+    ]
     add(session, summaries, now)
     return len(summaries)
+
+
+def _lacks_summary(support: Support, told: datetime | None, now: datetime, zone: str) -> bool:
+    """Whether a supporter from before Monday morning was told of no week since, nor of one a moment ago elsewhere."""
+    local = now.astimezone(zone_info(zone))
+    morning = datetime.combine(monday_of(local.date()), time(WEEKLY_FROM_HOUR), local.tzinfo)
+    if local < morning or local.hour < WEEKLY_FROM_HOUR or (local.weekday() and support.created_at > morning):
+        return False
+    return told is None or (told < morning and told < now - 2 * ONE_DAY)
+
+
+def _readable_practices(session: Session, todays: Mapping[uuid.UUID, date]) -> dict[uuid.UUID, Practice]:
+    """The practice of each client, without those of whom something is damaged."""
+    try:
+        return practices_of(session, todays)
+    except UNREADABLE:
+        found: dict[uuid.UUID, Practice] = {}
+        for client, today in todays.items():
+            with suppress(*UNREADABLE):
+                found |= practices_of(session, {client: today})
+        return found
+
+
+def _week_of(practice: Practice, name: str, today: date) -> WeekFacts | None:
+    """What is told of the week before; None where nobody practised, or where this week began with a pause."""
+    monday = monday_of(today)
+    days = [day for day in practice.between(monday - 7 * ONE_DAY, monday - ONE_DAY) if day.exposures]
+    # A week without practice is not held up to anybody, and a pause is the client's own.
+    if not days or any(practice.facts.paused_on(monday + ONE_DAY * n) for n in range(today.weekday() + 1)):
+        return None
+    return WeekFacts(name, len(days), sum(day.seconds for day in days))

@@ -1,30 +1,32 @@
 """Whether what is folded equals its events, and days, steps and totals equal the exposures.
 
 Each exposure is read and folded once, a few at a time, so that a check takes time with the history and no memory. With
-`repair` what does not hold is rebuilt from the events as it is found; the caller commits. What cannot be read and what
-points to nothing is in erp/domain/upkeep/orphans.py.
+`repair` what does not hold is rebuilt from the events as it is found; the caller commits. Where the events are what is
+damaged, the row is the last witness: it is named, and left as it stands. What two books agree on is never taken away.
+What cannot be read and what points to nothing is in erp/domain/upkeep/orphans.py.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from cryptography.fernet import InvalidToken
 from sqlalchemy import Row, String, cast, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from erp.domain.dates import ONE_DAY, local_day, monday_of
 from erp.domain.exposure.columns import Place, columns_of, place_of, values_of
-from erp.domain.exposure.event import Event, event_of
-from erp.domain.exposure.fold import State, fold
+from erp.domain.exposure.event import UNREADABLE, Event, fault_of, stored_event
+from erp.domain.exposure.fold import LONGEST, State, fold
 from erp.domain.practice.days import COUNTS_FROM_SECONDS, Facts, Run, run_through
 from erp.domain.practice.record import COUNTED_SECONDS, pauses_of, plans_of
 from erp.domain.recording import MAX_RATINGS
+from erp.domain.upkeep.commitments import check_commitments
+from erp.domain.upkeep.finding import Finding
 from erp.storage.account import Account
 from erp.storage.db import table_of
 from erp.storage.exposure import EventRow, Exposure
@@ -32,26 +34,12 @@ from erp.storage.ladder import Step
 from erp.storage.practice import Day, PracticeTotals
 
 AT_ONCE = 200
-# What reading a damaged row or folding a damaged event raises.
-UNREADABLE = (InvalidToken, KeyError, TypeError, ValueError)
+WRITTEN = ("outcome", "learning", "note")
 _account, _exposure, _event, _day, _totals, _step = map(
     table_of, (Account, Exposure, EventRow, Day, PracticeTotals, Step)
 )
 
 Practised = Mapping[date, tuple[int, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that does not hold: in which table, which row, and which columns. Never what they say.
-
-    `lost`: nothing tells any more what it should be.
-    """
-
-    table: str
-    key: str
-    what: str
-    lost: bool = False
 
 
 def count_accounts(session: Session) -> int:
@@ -67,18 +55,38 @@ def accounts(session: Session, after: uuid.UUID | None = None) -> Sequence[uuid.
 
 def check_account(session: Session, account_id: uuid.UUID, now: datetime, *, repair: bool = False) -> Iterator[Finding]:
     """What does not hold of one person: exposures, steps, days, totals and the settled streak."""
-    # Nobody may add to what is being rebuilt.
-    account = session.get(Account, account_id, with_for_update={"key_share": True} if repair else None)
+    try:
+        # Nobody may add to what is being rebuilt.
+        account = session.get(Account, account_id, with_for_update={"key_share": True} if repair else None)
+    except UNREADABLE:
+        yield Finding("account", str(account_id), "cannot be read", lost=True)
+        return
     if account is None:
         return
-    yield from _exposures(session, account, repair=repair)
-    yield from _steps(session, account, repair=repair)
-    yield from _days(session, account, now, repair=repair)
+    parts = {
+        "commitments": check_commitments(session, account),
+        "exposures": _exposures(session, account, repair=repair),
+        "steps": _steps(session, account, repair=repair),
+        "days": _days(session, account, now, repair=repair),
+    }
+    for name, part in parts.items():
+        try:
+            yield from part
+        except UNREADABLE:
+            yield Finding("account", str(account_id), f"its {name} cannot be read", lost=True)
 
 
 def states_of(session: Session, account: uuid.UUID, exposures: Sequence[uuid.UUID]) -> dict[uuid.UUID, State]:
     """What the events of each of the exposures fold to, where there are any. Raises what is UNREADABLE."""
-    rows = session.execute(
+    events: dict[uuid.UUID, list[Event]] = {}
+    for row in _events(session, account, exposures):
+        told = stored_event(row.id, row.kind, row.happened_at, row.shift_ms, row.value, row.data)
+        events.setdefault(row.exposure_id, []).append(told)
+    return {exposure: fold(its) for exposure, its in events.items()}
+
+
+def _events(session: Session, account: uuid.UUID, exposures: Sequence[uuid.UUID]) -> Sequence[Any]:
+    return session.execute(
         select(
             _event.c.exposure_id,
             _event.c.id,
@@ -88,11 +96,7 @@ def states_of(session: Session, account: uuid.UUID, exposures: Sequence[uuid.UUI
             _event.c.value,
             _event.c.data,
         ).where(_event.c.account_id == account, _event.c.exposure_id.in_(exposures))
-    )
-    events: dict[uuid.UUID, list[Event]] = {}
-    for exposure, *event in rows:
-        events.setdefault(exposure, []).append(event_of(*event))
-    return {exposure: fold(its) for exposure, its in events.items()}
+    ).all()
 
 
 def place_now(session: Session, account_id: uuid.UUID, state: State) -> Place | None:
@@ -106,45 +110,71 @@ def place_now(session: Session, account_id: uuid.UUID, state: State) -> Place | 
 
 def _exposures(session: Session, account: Account, *, repair: bool) -> Iterator[Finding]:
     """Exposures whose columns are not what their events fold to."""
+    agreed = _agreed_days(session, account.id)
     mine = select(_exposure.c.id).where(_exposure.c.account_id == account.id).order_by(_exposure.c.id).limit(AT_ONCE)
     exposures = session.scalars(mine).all()
     while exposures:
         try:
-            yield from _compared(session, account, exposures, repair=repair)
+            yield from _compared(session, account, exposures, agreed, repair=repair)
         except UNREADABLE:
-            yield from _one_by_one(session, account, exposures, repair=repair)
+            yield from _one_by_one(session, account, exposures, agreed, repair=repair)
         exposures = session.scalars(mine.where(_exposure.c.id > exposures[-1])).all()
 
 
+def _agreed_days(session: Session, account: uuid.UUID) -> Collection[date]:
+    """The days whose rows say what the exposures' rows add up to: two books that agree."""
+    try:
+        return {day for day, _sums in _real_days(session, account).items() & _kept_days(session, account).items()}
+    except UNREADABLE:
+        return ()
+
+
 def _one_by_one(
-    session: Session, account: Account, exposures: Sequence[uuid.UUID], *, repair: bool
+    session: Session, account: Account, exposures: Sequence[uuid.UUID], agreed: Collection[date], *, repair: bool
 ) -> Iterator[Finding]:
     for exposure in exposures:
         try:
-            yield from _compared(session, account, [exposure], repair=repair)
+            yield from _compared(session, account, [exposure], agreed, repair=repair)
         except UNREADABLE:
             yield _made_anew(session, account, exposure, repair=repair)
 
 
 def _made_anew(session: Session, account: Account, exposure: uuid.UUID, *, repair: bool) -> Finding:
     """What is wrong with an exposure that cannot be read: its row alone, or its events as well."""
+    mine = _exposure.c.id == exposure
     try:
         (state,) = states_of(session, account.id, [exposure]).values()
         folded = columns_of(state).values()
     except UNREADABLE:
         return Finding("exposure", str(exposure), "cannot be read", lost=True)
+    try:
+        session.execute(select(_exposure.c.step_id, _exposure.c.local_date, _exposure.c.zone).where(mine)).all()
+    except UNREADABLE:
+        place = place_now(session, account.id, state)
+        folded |= values_of(place) if place else {}
     if repair:
-        session.execute(update(_exposure).where(_exposure.c.id == exposure).values(folded))
+        session.execute(update(_exposure).where(mine).values(folded))
     return Finding("exposure", str(exposure), "cannot be read, but its events can")
 
 
-def _compared(session: Session, account: Account, exposures: Sequence[uuid.UUID], *, repair: bool) -> Iterator[Finding]:
+def _compared(
+    session: Session, account: Account, exposures: Sequence[uuid.UUID], agreed: Collection[date], *, repair: bool
+) -> Iterator[Finding]:
     # All is read before the first is found, so that nothing is found twice when one of them cannot be.
     rows = session.execute(select(_exposure).where(_exposure.c.id.in_(exposures)).order_by(_exposure.c.id)).all()
-    states = states_of(session, account.id, exposures)
+    faults: dict[uuid.UUID, list[Finding]] = {}
+    for event in _events(session, account.id, exposures):
+        if fault := fault_of(event.kind, event.value, event.data):
+            found = Finding("event", f"{account.id} {event.id}", f"no event has this {fault}", lost=True)
+            faults.setdefault(event.exposure_id, []).append(found)
+    states = states_of(session, account.id, [row.id for row in rows if row.id not in faults])
     for row in rows:
+        yield from faults.get(row.id, ())
         state = states.get(row.id)
         if state is None:
+            continue
+        if _is_last_witness(row, state, agreed):
+            yield Finding("exposure", str(row.id), "its events have lost some of what it says", lost=True)
             continue
         folded = columns_of(state).values()
         wrong = sorted(name for name, value in folded.items() if getattr(row, name) != value)
@@ -157,6 +187,23 @@ def _compared(session: Session, account: Account, exposures: Sequence[uuid.UUID]
             changes |= values_of(replace(place, step_id=row.step_id or place.step_id))
         if repair and changes:
             session.execute(update(_exposure).where(_exposure.c.id == row.id).values(changes))
+
+
+def _is_last_witness(row: Row[Any], state: State, agreed: Collection[date]) -> bool:
+    """Whether the events have lost what the row says: the start, what was written afterwards, or minutes.
+
+    Minutes stand by the row alone where its day was counted with them.
+    """
+    if row.started_at is not None and state.started_at is None:
+        return True
+    if any(getattr(row, name) is not None and state.notes.get(name) is None for name in WRITTEN):
+        return True
+    return row.local_date in agreed and _counted(row.ended, row.seconds) > _counted(state.ended, state.seconds)
+
+
+def _counted(ended: bool, seconds: int) -> int:
+    """The seconds that count; more than a day was never practised."""
+    return seconds if ended and COUNTS_FROM_SECONDS <= seconds <= LONGEST.total_seconds() else 0
 
 
 def _steps(session: Session, account: Account, *, repair: bool) -> Iterator[Finding]:
@@ -198,24 +245,71 @@ def _list(written: str) -> Any:
 
 def _days(session: Session, account: Account, now: datetime, *, repair: bool) -> Iterator[Finding]:
     """Days, totals and the settled streak that are not what the exposures add up to."""
-    real = _real_days(session, account.id)
-    days = select(_day.c.date, _day.c.seconds, _day.c.exposures).where(_day.c.account_id == account.id)
-    kept = {row.date: (row.seconds, row.exposures) for row in session.execute(days)}
+    real = dict(_real_days(session, account.id))
+    try:
+        kept = _kept_days(session, account.id)
+    except UNREADABLE:
+        kept = {}
+        yield Finding("day", str(account.id), "cannot be read")
+        if repair:
+            session.execute(delete(_day).where(_day.c.account_id == account.id))
+    totals, is_readable = _kept_totals(session, account.id)
+    if totals and _sums(kept) == _sums_kept(totals) and _sums(real) < _sums(kept):
+        for day in sorted(day for day, counted in kept.items() if _exceeds(counted, real.get(day, (0, 0)))):
+            yield Finding("day", f"{account.id} {day}", "more than its exposures add up to", lost=True)
+            real[day] = kept[day]
     for day in sorted(real.keys() | kept.keys()):
         if real.get(day) != kept.get(day):
             yield Finding("day", f"{account.id} {day}", "not what its exposures add up to")
             if repair:
-                session.execute(delete(_day).where(_day.c.account_id == account.id, _day.c.date == day))
-                if day in real:
-                    seconds, count = real[day]
-                    row = {"account_id": account.id, "date": day, "seconds": seconds, "exposures": count}
-                    session.execute(insert(_day).values(row))
-    right = {
-        "days": len(real),
-        "seconds": sum(seconds for seconds, _count in real.values()),
-        "exposures": sum(count for _seconds, count in real.values()),
-    }
-    totals = session.execute(select(_totals).where(_totals.c.account_id == account.id)).first()
+                _keep_day(session, account.id, day, real.get(day))
+    yield from _check_totals(session, account, now, (totals, is_readable), real, repair=repair)
+
+
+def _kept_totals(session: Session, account: uuid.UUID) -> tuple[Row[Any] | None, bool]:
+    """The row of the totals, and whether it can be read."""
+    try:
+        return session.execute(select(_totals).where(_totals.c.account_id == account)).first(), True
+    except UNREADABLE:
+        return None, False
+
+
+def _keep_day(session: Session, account: uuid.UUID, day: date, counted: tuple[int, int] | None) -> None:
+    session.execute(delete(_day).where(_day.c.account_id == account, _day.c.date == day))
+    if counted:
+        seconds, exposures = counted
+        session.execute(insert(_day).values(account_id=account, date=day, seconds=seconds, exposures=exposures))
+
+
+def _sums(days: Practised) -> tuple[int, int, int]:
+    """Seconds, exposures and days of all days."""
+    return sum(seconds for seconds, _ in days.values()), sum(count for _, count in days.values()), len(days)
+
+
+def _sums_kept(totals: Row[Any]) -> tuple[int, int, int]:
+    return totals.seconds, totals.exposures, totals.days
+
+
+def _exceeds(kept: tuple[int, int], real: tuple[int, int]) -> bool:
+    """Whether a day says more than its exposures; more than a day each was never practised."""
+    (kept_seconds, kept_count), (real_seconds, real_count) = kept, real
+    possible = kept_seconds <= kept_count * LONGEST.total_seconds()
+    return possible and (kept_seconds > real_seconds or kept_count > real_count)
+
+
+def _check_totals(
+    session: Session,
+    account: Account,
+    now: datetime,
+    kept: tuple[Row[Any] | None, bool],
+    real: Practised,
+    *,
+    repair: bool,
+) -> Iterator[Finding]:
+    """Totals and the settled streak that are not what the days add up to."""
+    totals, is_readable = kept
+    seconds, exposures, days = _sums(real)
+    right = {"days": days, "seconds": seconds, "exposures": exposures}
     first = _first_day(session, account, totals.first_day if totals else None)
     wrong = []
     if totals:
@@ -224,6 +318,7 @@ def _days(session: Session, account: Account, now: datetime, *, repair: bool) ->
         wrong += ["settled"] * (not wrong and not _is_settled(session, account, totals, real, now))
     if totals is None or wrong:
         what = f"not what the days add up to: {', '.join(wrong)}" if wrong else "is not there"
+        what = what if is_readable else "cannot be read"
         yield Finding("tally", str(account.id), what)
         if repair:
             # The streak is settled anew with the next practice; until then it is counted from the beginning.
@@ -253,6 +348,11 @@ def _is_settled(session: Session, account: Account, totals: Row[Any], real: Prac
     facts = Facts(totals.first_day, plans_of(session, account.id), pauses_of(session, account.id), real)
     run = run_through(facts, Run(monday_of(totals.first_day) - ONE_DAY), through, through + ONE_DAY)
     return (run.current, run.longest) == (totals.settled_run, totals.settled_longest)
+
+
+def _kept_days(session: Session, account: uuid.UUID) -> Practised:
+    days = select(_day.c.date, _day.c.seconds, _day.c.exposures).where(_day.c.account_id == account)
+    return {row.date: (row.seconds, row.exposures) for row in session.execute(days).all()}
 
 
 def _real_days(session: Session, account: uuid.UUID) -> Practised:

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from cryptography.fernet import InvalidToken
-from sqlalchemy import ForeignKeyConstraint, LargeBinary, Table, delete, insert, select, type_coerce, update
+from sqlalchemy import ForeignKeyConstraint, LargeBinary, Row, Table, delete, insert, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from erp.domain.exposure.columns import columns_of, values_of
-from erp.domain.upkeep.integrity import AT_ONCE, UNREADABLE, Finding, place_now, states_of
+from erp.domain.exposure.event import UNREADABLE
+from erp.domain.upkeep.finding import Finding
+from erp.domain.upkeep.integrity import AT_ONCE, place_now, states_of
 from erp.storage.account import Account
 from erp.storage.db import EncryptedJSON, EncryptedText, box, damages, table_of
 from erp.storage.exposure import EventRow, Exposure
@@ -45,7 +47,8 @@ def drop_unreadable(session: Session, found: Iterable[Finding], now: datetime) -
 def check_links(session: Session, *, repair: bool = False) -> Iterator[Finding]:
     """Rows that point to a row that is not there, and exposures and events without each other.
 
-    What points to nothing goes as if the other had been deleted. An exposure that is gone comes back from its events.
+    What points to nothing goes as if the other had been deleted; but an exposure and its events know whose the other
+    is. An exposure that is gone comes back from its events.
     """
     yield from _missing_exposures(session, repair=repair)
     for table in Base.metadata.sorted_tables:
@@ -53,10 +56,12 @@ def check_links(session: Session, *, repair: bool = False) -> Iterator[Finding]:
             if constraint.referred_table is not _exposure or table is not _event:
                 yield from _dangling(session, table, constraint, repair=repair)
     alone = ~select(_event.c.id).where(_event.c.exposure_id == _exposure.c.id).exists()
-    for exposure, started_at in session.execute(select(_exposure.c.id, _exposure.c.started_at).where(alone)).all():
+    for exposure, began in session.execute(
+        select(_exposure.c.id, _exposure.c.started_at.is_not(None)).where(alone)
+    ).all():
         # Where something was practised, the row is all that is left of it.
-        yield Finding("exposure", str(exposure), "has no event", lost=started_at is not None)
-        if repair and started_at is None:
+        yield Finding("exposure", str(exposure), "has no event", lost=bool(began))
+        if repair and not began:
             session.execute(delete(_exposure).where(_exposure.c.id == exposure, alone))
     strange = select(_exposure.c.id).join(_step, _step.c.id == _exposure.c.step_id)
     for exposure in session.scalars(strange.where(_step.c.account_id != _exposure.c.account_id)).all():
@@ -96,10 +101,25 @@ def _dangling(session: Session, table: Table, constraint: ForeignKeyConstraint, 
         yield Finding(table.name, _key(row), f"{column.name} points to nothing")
         if repair:
             mine = [key == value for key, value in zip(keys, row, strict=True)]
-            if constraint.ondelete == "SET NULL":
+            if owner := _owner(session, column, row):
+                session.execute(update(table).where(*mine).values({column: owner}))
+            elif constraint.ondelete == "SET NULL":
                 session.execute(update(table).where(*mine).values({column.name: None}))
             else:
                 session.execute(delete(table).where(*mine))
+
+
+def _owner(session: Session, column: Any, row: Row[Any]) -> uuid.UUID | None:
+    """Whose an exposure or an event is that names nobody: its events, or its exposure, know it."""
+    if column is _exposure.c.account_id:
+        other = select(_event.c.account_id).where(_event.c.exposure_id == row.id)
+    elif column is _event.c.account_id:
+        its = select(_event.c.exposure_id).where(_event.c.account_id == row.account_id, _event.c.id == row.id)
+        other = select(_exposure.c.account_id).where(_exposure.c.id.in_(its))
+    else:
+        return None
+    there = other.join(_account, _account.c.id == other.selected_columns[0])
+    return session.scalar(there.limit(1))
 
 
 def _key(row: Sequence[Any]) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from gettext import NullTranslations
-from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton, format_time
@@ -20,7 +19,7 @@ from markupsafe import Markup
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
-from erp.domain.dates import minutes_done
+from erp.domain.dates import minutes_done, zone_info
 from erp.services import services
 from erp.web.edge.curve import drawn, sparkline
 
@@ -172,7 +171,7 @@ def weekdaylong(day: date) -> str:
 
 def clock(moment: datetime) -> str:
     """A moment (UTC) as the time on the person's wall: 14:05."""
-    local = moment.astimezone(ZoneInfo(current_user.person.time_zone))
+    local = moment.astimezone(zone_info(current_user.person.time_zone))
     return format_time(local, "short", locale=language().locale)
 
 

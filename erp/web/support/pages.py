@@ -6,13 +6,12 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from zoneinfo import ZoneInfo
 
 from flask import render_template, request
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from erp.domain.dates import minutes_done, minutes_left
+from erp.domain.dates import minutes_done, minutes_left, zone_info
 from erp.domain.notification.kinds import Contact, Kind
 from erp.domain.support.cheer import PHRASES
 from erp.domain.support.relation import SupporterView
@@ -84,7 +83,7 @@ def going_on(exposure: SharedExposure) -> str:
 
 def _practised(exposure: SharedExposure) -> str:
     """When that was, on the wall of whoever reads."""
-    local = exposure.started_at.astimezone(ZoneInfo(me().time_zone))
+    local = exposure.started_at.astimezone(zone_info(me().time_zone))
     time = ngettext("%(num)s minute", "%(num)s minutes", minutes_done(exposure.seconds))
     match (today() - local.date()).days:
         case 0 if local.hour < NOON:

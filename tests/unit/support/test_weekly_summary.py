@@ -1,13 +1,15 @@
-"""The summary of a week, for supporters who hear that alone: on Monday morning in the client's zone, once."""
+"""The summary of a week, for supporters who hear that alone: on Monday morning in the client's zone, or later, once."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from erp.domain.support import pings
 from erp.domain.support import relation as relations
+from erp.storage.practice import Plan
 from erp.storage.support import Support
 from tests.make.clients import Client, local
 from tests.make.supporters import A_DAY, NOON, ZONE, coach, exposes, kinds, lets, notifications
@@ -50,11 +52,11 @@ def test_the_summary_holds_the_days_and_the_time_of_last_week_and_nothing_else(
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Europe/Lisbon", "America/Los_Angeles", "Asia/Kathmandu"])
-def test_it_comes_from_nine_on_monday_to_its_end_in_the_clients_zone(session: Session, zone: str):
+def test_it_comes_from_nine_on_monday_in_the_clients_zone(session: Session, zone: str):
     client = Client(session, zone, local(zone, 2026, 11, 18, 12))
     lets(coach(client, zone="Asia/Tokyo"), contact="weekly")
     exposes(client)
-    for moment in (monday(8, 59, zone), monday(9, 0, zone) - 2 * A_DAY, monday(9, 0, zone) + A_DAY):
+    for moment in (monday(8, 59, zone), monday(9, 0, zone) - 2 * A_DAY):
         assert tells(session, moment) == 0
     taken_back = session.begin_nested()
     assert tells(session, monday(23, 59, zone)) == 1
@@ -137,3 +139,57 @@ def test_a_long_history_does_not_hide_the_week(client: Client, sam: Support, ses
     assert client.settled_through()
     assert tells(session, monday()) == 1
     assert notifications(session)[-1].facts["days"] == 7
+
+
+@pytest.mark.parametrize("later", range(1, 7))
+def test_what_was_missed_on_monday_comes_once_on_a_later_day_and_tells_of_the_same_week(
+    client: Client, sam: Support, session: Session, later: int
+):
+    exposes(client)
+    client.now = monday(7)
+    exposes(client, 30)
+    moment = monday() + later * A_DAY
+    assert [tells(session, when) for when in (moment - timedelta(minutes=1), moment, moment)] == [0, 1, 0]
+    assert [each.facts["days"] for each in notifications(session)] == [1]
+    for rest in range(later + 1, 7):
+        assert tells(session, monday() + rest * A_DAY) == 0
+    # The next one follows two days after a late one at the earliest, and in its own week.
+    assert sum(tells(session, monday() + (7 + day) * A_DAY) for day in range(3)) == 1
+
+
+def test_a_coach_who_came_after_monday_missed_none(client: Client, session: Session):
+    client.now = NOON
+    exposes(client)
+    client.now = monday(12)
+    lets(coach(client, "Kim"), contact="weekly")
+    assert tells(session, monday() + A_DAY) == 0
+
+
+def test_a_week_that_began_with_a_pause_is_not_told_after_it(client: Client, sam: Support, session: Session):
+    exposes(client)
+    client.pauses_for(date(2026, 11, 20), date(2026, 11, 24))
+    assert [tells(session, monday() + day * A_DAY) for day in range(5)] == [0] * 5
+
+
+@pytest.mark.parametrize("zone", ["America/Not_Yet", "", "localtime", "right/Europe/London", "../etc/passwd"])
+def test_one_whose_zone_cannot_be_used_keeps_it_from_nobody_else(
+    client: Client, sam: Support, session: Session, zone: str
+):
+    ill = Client(session, "Asia/Kathmandu", NOON)
+    lets(coach(ill, "Lou"), contact="weekly")
+    exposes(ill)
+    exposes(client)
+    ill.account.time_zone = zone
+    assert tells(session, monday()) == 1
+    assert [each.support_id for each in notifications(session)] == [sam.id]
+
+
+def test_one_whose_plan_is_damaged_keeps_it_from_nobody_else(client: Client, sam: Support, session: Session):
+    ill = Client(session, ZONE, NOON)
+    lets(coach(ill, "Lou"), contact="weekly")
+    ill.plans_weekdays(5, range(7))
+    exposes(ill)
+    exposes(client)
+    session.execute(update(Plan).where(Plan.account_id == ill.account.id).values(kind="garbage"))
+    assert tells(session, monday()) == 1
+    assert [each.support_id for each in notifications(session)] == [sam.id]

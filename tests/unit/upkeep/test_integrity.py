@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from erp.domain.account import sign_in
 from erp.domain.exposure.signals import note_hidden
 from erp.domain.support import cheer as cheers
-from erp.domain.upkeep.integrity import Finding, accounts, check_account, count_accounts
+from erp.domain.upkeep.finding import Finding
+from erp.domain.upkeep.integrity import accounts, check_account, count_accounts
 from erp.domain.upkeep.orphans import check_links, check_readable, drop_unreadable
 from erp.storage.account import Account, FormerPhoneKey, SignIn
 from erp.storage.db import Base, table_of
@@ -462,6 +463,102 @@ def test_one_damaged_value_stops_nothing(
     session.execute(text(damage), {"key": mine} if ":key" in damage else {})
     findings(session, client.now, repair=True)
     assert [finding.lost for finding in findings(session, client.now)] == [True] * lost
+
+
+# What a repair must never take away.
+
+
+def minutes(session: Session) -> list[Any]:
+    """Every book that holds minutes, ratings of the end and words."""
+    rows = (table_of(Exposure), table_of(Day), table_of(PracticeTotals))
+    return [sorted(map(repr, session.execute(select(table)))) for table in rows]
+
+
+@pytest.mark.parametrize(
+    ("damage", "tables"),
+    [
+        (delete(EventRow).where(EventRow.kind == "started"), {"exposure"}),
+        (delete(EventRow).where(EventRow.kind == "finished"), {"exposure"}),
+        (delete(EventRow).where(EventRow.kind == "noted"), {"exposure"}),
+        (delete(EventRow), {"exposure"}),
+        (update(EventRow).where(EventRow.kind == "checked_in").values(value=9999), {"event"}),
+        (update(EventRow).where(EventRow.kind == "checked_in").values(value=-1), {"event"}),
+        (update(EventRow).where(EventRow.kind == "finished").values(kind="garbage"), {"event"}),
+        (update(EventRow).where(EventRow.kind == "started").values(kind="garbage"), {"event"}),
+        (update(EventRow).where(EventRow.kind == "started").values(kind="resisted"), {"exposure"}),
+        (update(EventRow).where(EventRow.kind == "started").values(data={"planned_minutes": 9999}), {"event"}),
+        (update(EventRow).where(EventRow.kind == "noted").values(data={"suds": "high"}), {"event"}),
+    ],
+    ids=lambda value: None if isinstance(value, set) else str(value).replace("\n", " ")[:60],
+)
+def test_where_the_events_are_damaged_the_row_is_the_last_witness_and_stays(
+    client: Client, session: Session, damage: Any, tables: set[str]
+):
+    before = minutes(session)
+    session.execute(damage)
+    found = findings(session, client.now, repair=True)
+    assert {finding.table for finding in found} == tables
+    assert all(finding.lost for finding in found)
+    assert minutes(session) == before
+    assert findings(session, client.now) == found
+
+
+def test_minutes_of_which_days_and_totals_alone_still_know_stay(client: Client, session: Session):
+    totals = client.counted()
+    lost = session.scalars(select(Exposure.id).where(Exposure.local_date == date(2026, 10, 7))).all()
+    assert lost
+    session.execute(delete(EventRow).where(EventRow.exposure_id.in_(lost)))
+    session.execute(delete(Exposure).where(Exposure.id.in_(lost)))
+    found = [finding for finding in findings(session, client.now, repair=True) if finding.table != "step"]
+    assert found == [Finding("day", f"{client.account.id} 2026-10-07", "more than its exposures add up to", lost=True)]
+    assert client.counted() == totals
+
+
+@pytest.mark.parametrize(
+    ("damage", "table", "lost"),
+    [
+        ("UPDATE account SET time_zone = 'Mars/Base' WHERE id = :account", "account", True),
+        ("UPDATE plan SET kind = 'garbage' WHERE account_id = :account", "plan", True),
+        ("UPDATE plan SET minutes = 0 WHERE account_id = :account", "plan", True),
+        ("UPDATE plan SET weekdays = 999 WHERE account_id = :account", "plan", True),
+        ("UPDATE pause SET last_day = '2001-01-01' WHERE account_id = :account", "pause", True),
+    ],
+)
+def test_what_somebody_chose_and_nobody_can_use_is_named_and_the_next_account_is_checked(
+    client: Client, session: Session, damage: str, table: str, lost: bool
+):
+    mine = client.account.id.hex if session.get_bind().dialect.name == "sqlite" else client.account.id
+    session.execute(text(damage), {"account": mine})
+    other = session.scalars(select(Account.id).where(Account.id != client.account.id)).all()
+    session.execute(update(Exposure).where(Exposure.account_id.in_(other)).values(resisted=1))
+    for repair in (False, True):
+        found = findings(session, client.now, repair=repair)
+        assert (table, lost) in {(finding.table, finding.lost) for finding in found}
+        assert "not what its events fold to: resisted" in {finding.what for finding in found}
+
+
+@pytest.mark.parametrize(
+    ("damage", "lost"),
+    [
+        ("UPDATE tally SET first_day = 'garbage'", False),
+        ("UPDATE day SET date = 'garbage' WHERE date = '2026-11-18'", False),
+        ("UPDATE exposure SET local_date = 'garbage' WHERE phase = 'done'", False),
+        ("UPDATE exposure SET started_at = 'garbage' WHERE phase = 'done'", False),
+        ("UPDATE plan SET starts_on = 'garbage'", True),
+        ("UPDATE pause SET first_day = 'garbage'", True),
+        ("UPDATE account SET created_at = 'garbage'", True),
+        ("UPDATE event SET happened_at = 'garbage' WHERE kind = 'noted'", True),
+    ],
+)
+def test_a_date_that_is_none_is_a_finding_and_stops_nothing(client: Client, session: Session, damage: str, lost: bool):
+    if session.get_bind().dialect.name != "sqlite":
+        pytest.skip("its dates are always dates")
+    session.execute(text(damage))
+    assert findings(session, client.now)
+    findings(session, client.now, repair=True)
+    left = findings(session, client.now)
+    assert [finding for finding in left if not finding.lost] == []
+    assert bool(left) == lost
 
 
 # How it tells of it.

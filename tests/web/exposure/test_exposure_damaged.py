@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
@@ -193,3 +194,25 @@ def test_an_exposure_of_another_client_is_refused_also_beside_a_damaged_one(
     answer = other.post("/events", json=batch(other, told))
     assert [each["id"] for each in answer.json["refused"]] == [told["id"]]
     assert answer.json["set_aside"] == []
+
+
+def test_the_commands_name_what_is_lost_end_with_1_and_take_no_minute(
+    app: Flask, client: Phone, other: Phone, sessions: Sessions, ladder: Ladder, database: Session
+):
+    done = [an_exposure(sessions, client, ladder.steps[0], NOON - timedelta(hours=2 + n)) for n in range(3)]
+    with sessions.writing() as session:
+        session.execute(delete(_event).where(_event.c.exposure_id == done[0], _event.c.kind == "started"))
+        session.execute(raw("update account set time_zone='Mars/Base' where email='robin@example.org'"))
+        session.execute(raw("update tally set exposures=7 where days=0"))
+        session.commit()
+    with app.app_context():
+        checked, repaired = (app.test_cli_runner().invoke(args=[name]) for name in ("check", "repair"))
+    for result in (checked, repaired):
+        assert result.exit_code == 1, result.output
+        assert f"exposure {done[0]}: its events have lost some of what it says" in result.output
+        assert "time_zone is no time zone" in result.output
+        assert f"tally {other.account_id}" in result.output
+    assert "1 rebuilt." in repaired.output
+    assert "2 cannot be rebuilt." in repaired.output
+    assert database.scalar(select(PracticeTotals.seconds).order_by(PracticeTotals.seconds.desc())) == 1800
+    assert client.get("/today").status_code == 200
