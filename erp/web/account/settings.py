@@ -14,6 +14,7 @@ from erp.domain.account import password as passwords
 from erp.domain.account import recovery, sign_in
 from erp.domain.dates import local_day
 from erp.domain.errors import Invalid
+from erp.domain.practice.first_day import follow_zone
 from erp.web.account import blueprint
 from erp.web.account.pages import known_account, my_account, sign_out_here, this_device, zone_choice
 from erp.web.edge.formats import daymedium
@@ -53,10 +54,13 @@ def _account_page(fragment: str, error: Invalid | None = None, *, sent: str | No
 @blueprint.post("/account/details")
 def details() -> ResponseReturnValue:
     """Take the name, the time zone and how the timer behaves."""
+    account = my_account()
+    before = account.time_zone
     try:
-        accounts.change_details(my_account(), request.form)
+        accounts.change_details(account, request.form)
     except Invalid as error:
         return _account_page("account/_details_form.html", error)
+    follow_zone(db(), account, before, now())
     db().commit()
     return done(url_for("account.account"), SAVED)
 
@@ -64,10 +68,13 @@ def details() -> ResponseReturnValue:
 @blueprint.post("/account/zone")
 def zone() -> ResponseReturnValue:
     """Take the phone's time zone for the days to come."""
+    account = my_account()
+    before = account.time_zone
     try:
-        accounts.change_zone(my_account(), request.form)
+        accounts.change_zone(account, request.form)
     except Invalid:
         abort(400)
+    follow_zone(db(), account, before, now())
     db().commit()
     return see_other(safe_next(request.form.get("next")))
 

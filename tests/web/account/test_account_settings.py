@@ -1,16 +1,20 @@
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 
 import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from erp.domain.dates import local_day
+from erp.domain.practice.record import practice_of
 from erp.settings import Settings
 from erp.storage.account import Account
-from erp.storage.db import open_engine
-from tests.make.pages import HTMX, error_beside, is_page, page_error
+from erp.storage.db import Sessions, open_engine
+from tests.make.clock import Clock
+from tests.make.pages import HTMX, a_pause, a_plan, error_beside, is_page, page_error
 from tests.web.conftest import PASSWORD, Phone
 
 ANOTHER = "soup on a rainy evening"
@@ -250,3 +254,42 @@ def test_a_password_that_was_changed_while_it_was_checked_is_the_current_one_no_
     answer = client.post(path, data=form)
     assert answer.status_code == 422
     assert account_of(database, client).session_epoch == 0
+
+
+FIRST_DAYS = [
+    ("UTC", "Pacific/Honolulu", 2),
+    ("UTC", "Asia/Tokyo", 20),
+    ("Pacific/Kiritimati", "Pacific/Pago_Pago", 12),
+    ("Pacific/Pago_Pago", "Pacific/Kiritimati", 12),
+]
+
+
+@pytest.mark.parametrize(("told", "real", "hour"), FIRST_DAYS)
+@pytest.mark.parametrize("path", ["/account/zone", "/account/details"])
+def test_a_zone_put_right_on_the_first_day_takes_the_first_day_and_the_plan_along(
+    person: Callable[..., Phone], clock: Clock, sessions: Sessions, told: str, real: str, hour: int, path: str
+):
+    clock.stand(datetime(2026, 11, 18, hour, tzinfo=UTC))
+    robin = person("robin", told)
+    a_plan(sessions, robin)
+    a_pause(sessions, robin, 3, 4)
+    clock.stand(datetime(2026, 11, 18, hour, 5, tzinfo=UTC))
+    assert robin.post(path, data=DETAILS | {"time_zone": real}).status_code == 303
+    day = local_day(clock(), real)
+    with sessions.reading() as session:
+        loaded = practice_of(session, uuid.UUID(robin.account_id), day, day, day)
+    (shown,) = loaded.between(day, day)
+    assert (shown.state, shown.goal_seconds) == ("open", 1200)
+    assert (loaded.facts.first_day, [plan.starts_on for plan in loaded.facts.plans]) == (day, [day])
+
+
+def test_a_zone_changed_on_a_later_day_moves_nothing(person: Callable[..., Phone], clock: Clock, sessions: Sessions):
+    clock.stand(datetime(2026, 11, 18, 2, tzinfo=UTC))
+    robin = person("robin", "UTC")
+    a_plan(sessions, robin)
+    clock.stand(datetime(2026, 11, 19, 2, tzinfo=UTC))
+    robin.post("/account/zone", data={"time_zone": "Pacific/Honolulu"})
+    day = date(2026, 11, 18)
+    with sessions.reading() as session:
+        loaded = practice_of(session, uuid.UUID(robin.account_id), day, day, day)
+    assert (loaded.facts.first_day, [plan.starts_on for plan in loaded.facts.plans]) == (day, [day])
