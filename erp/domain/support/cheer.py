@@ -22,7 +22,7 @@ from erp.domain.notification.facts import CheerFacts
 from erp.domain.notification.kinds import Kind
 from erp.domain.notification.outbox import Notice, add
 from erp.storage.account import Account
-from erp.storage.exposure import Exposure
+from erp.storage.exposure import EventRow, Exposure
 from erp.storage.support import Cheer, Support
 
 MAX_CHEER_LENGTH = 200
@@ -146,6 +146,23 @@ def latest_cheers(session: Session, client_id: uuid.UUID, day: date, count: int)
 def cheers_of(session: Session, client_id: uuid.UUID, exposure_id: uuid.UUID) -> list[CheerView]:
     """The cheers that came for one of the client's exposures, first to last."""
     return _views(session, Cheer.client_id == client_id, Cheer.exposure_id == exposure_id)
+
+
+def news_of(session: Session, client_id: uuid.UUID, exposure_id: uuid.UUID) -> tuple[int, int, int]:
+    """How many events, cheers and hearts the client's exposure has: while these stay, there is nothing new in it.
+
+    One statement, which reads no text. Raises NotFound for somebody else's and for none.
+    """
+    events = select(func.count()).where(EventRow.account_id == client_id, EventRow.exposure_id == exposure_id)
+    cheers = select(func.count()).where(Cheer.client_id == client_id, Cheer.exposure_id == exposure_id)
+    hearts = cheers.where(Cheer.hearted_at.is_not(None))
+    mine = select(events.scalar_subquery(), cheers.scalar_subquery(), hearts.scalar_subquery()).where(
+        select(Exposure.id).where(Exposure.id == exposure_id, Exposure.account_id == client_id).exists()
+    )
+    row = session.execute(mine).first()
+    if row is None:
+        raise NotFound
+    return row[0], row[1], row[2]
 
 
 def view_of(session: Session, cheer: Cheer) -> CheerView:

@@ -7,11 +7,12 @@ from html import unescape
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from erp.domain.support import relation as relations
-from erp.storage.db import Sessions
+from erp.storage.db import Sessions, box
 from erp.storage.exposure import EventRow, Exposure
 from erp.storage.notification import Notification
 from erp.storage.support import Support
@@ -29,6 +30,7 @@ from tests.make.pages import (
     page_error,
 )
 from tests.web.conftest import Phone
+from tests.web.edge.test_sql import statements
 
 
 @pytest.fixture
@@ -365,3 +367,27 @@ def test_a_plain_form_by_htmx_sends_the_page_on(client: Phone, ladder: Ladder):
     answer = client.post("/events", data=data, headers=HTMX)
     assert answer.status_code == 200
     assert re.fullmatch(r"/exposures/[0-9a-f-]{36}", answer.headers["HX-Redirect"])
+
+
+@pytest.mark.parametrize("encoding", ["br", "gzip", "identity"])
+def test_a_look_at_a_record_without_news_costs_one_count_and_opens_nothing(
+    app: Flask, client: Phone, sessions: Sessions, ladder: Ladder, encoding: str, monkeypatch: pytest.MonkeyPatch
+):
+    exposure = an_exposure(sessions, client, ladder.steps[0], seconds=None, prediction="it bites " * 200)
+    path, headers = f"/exposures/{exposure}/record", {"Accept-Encoding": encoding}
+    first = client.get(path, headers=headers)
+    assert first.headers.get("Content-Encoding", "identity") == encoding
+    opened: list[bytes] = []
+    real = box.open
+    monkeypatch.setattr(box, "open", lambda token: opened.append(token) or real(token))
+    with statements(app) as sent:
+        same = client.get(path, headers=headers | {"If-None-Match": first.headers["ETag"]})
+    assert (same.status_code, same.data, opened) == (304, b"", [])
+    # Who is signed in, and the count.
+    assert len(sent) == 2, sent
+    # Of the strong one that a page of the version before may hold, HTTP compares what is in the quotes.
+    strong = first.headers["ETag"].removeprefix("W/")
+    assert client.get(path, headers=headers | {"If-None-Match": strong}).status_code == 304
+    client.post("/events", json=batch(client, event("resisted", exposure, NOON)))
+    assert client.get(path, headers=headers | {"If-None-Match": first.headers["ETag"]}).status_code == 200
+    assert opened
