@@ -1,6 +1,7 @@
 """What strangers may take of the embedded server: bodies, headers, time and connections."""
 
 import http.client
+import re
 import resource
 import socket
 import sqlite3
@@ -64,12 +65,18 @@ def connect(port: int) -> socket.socket:
 
 
 def answer_of(connection: socket.socket) -> bytes:
-    """What came, as soon as the head is there; nothing where the connection was closed."""
+    """What came, as soon as all of it is there; nothing where the connection was closed."""
     came = b""
     with suppress(ConnectionError):
-        while b"\r\n\r\n" not in came and (more := connection.recv(65_536)):
+        while not is_whole(came) and (more := connection.recv(65_536)):
             came += more
     return came
+
+
+def is_whole(answer: bytes) -> bool:
+    head, end, body = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+    return bool(end) and len(body) >= int(length[1] if length else 0)
 
 
 def status(port: int, path: str) -> int:

@@ -388,6 +388,6 @@ def test_a_look_at_a_record_without_news_costs_one_count_and_opens_nothing(
     # Of the strong one that a page of the version before may hold, HTTP compares what is in the quotes.
     strong = first.headers["ETag"].removeprefix("W/")
     assert client.get(path, headers=headers | {"If-None-Match": strong}).status_code == 304
-    client.post("/events", json=batch(client, event("resisted", exposure, NOON)))
+    client.post("/events", json=batch(client, event("resisted", exposure, NOW)))
     assert client.get(path, headers=headers | {"If-None-Match": first.headers["ETag"]}).status_code == 200
     assert opened
