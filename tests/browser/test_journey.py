@@ -68,6 +68,8 @@ def practise_from_today(page: Page) -> None:
     page.locator("a[href$='/edit']").tap()
     page.locator("input[name=planned_minutes]").fill("1")
     page.locator("#step-form").get_by_role("button", name="Save").tap()
+    # The form's page has a way back as well.
+    expect(page).to_have_url(re.compile("/steps/[0-9a-f-]+$"))
     page.get_by_role("link", name="Back").tap()
     page.locator("nav a[href='/today']").tap()
 

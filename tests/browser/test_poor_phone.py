@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.make.forms import make_account, make_ladder, tell
-from tests.make.phone import OUTBOX_SIZE, all_sent, controlled, until
+from tests.make.phone import OUTBOX_SIZE, Problems, all_sent, controlled, until
 from tests.make.taps import start_exposure
 
 # Keeps the connections to the outbox where a test can cut them.
@@ -81,6 +81,24 @@ def test_a_connection_to_the_storage_that_died_unseen_costs_nothing(phone_with: 
     page.context.set_offline(False)
     all_sent(page)
     assert kinds(page, exposure) == ["started", "resisted"]
+
+
+def test_storage_that_is_cleared_under_an_open_page_takes_no_tap_with_it(phone_with: Made, problems: Problems):
+    problems.allow("Force close delete origin")
+    page = phone_with("")
+    exposure = start_exposure(page, make_ladder(page.context)[0])
+    all_sent(page)
+    page.context.set_offline(True)
+    tap(page)
+    tap(page, "ritual")
+    until(page, lambda: page.evaluate(OUTBOX_SIZE) == 2)
+    devtools = page.context.new_cdp_session(page)
+    origin = page.evaluate("location.origin")
+    devtools.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "indexeddb"})
+    until(page, lambda: page.evaluate(OUTBOX_SIZE) == 0)
+    page.context.set_offline(False)
+    until(page, lambda: sorted(kinds(page, exposure)) == ["resisted", "ritual", "started"])
+    all_sent(page)
 
 
 def test_without_any_storage_taps_go_from_memory(phone_with: Made):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -76,11 +76,17 @@ class Note(TypedDict, total=False):
     note: str
 
 
+class Finish(TypedDict, total=False):
+    """What `finished` carries: the id (UUID) of the exposure whose beginning ended this one, where one did."""
+
+    gave_way_to: str
+
+
 class Nothing(TypedDict):
     """What the other kinds carry."""
 
 
-EventData = Start | CheckIn | Extension | Note | Nothing
+EventData = Start | CheckIn | Extension | Note | Finish | Nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,7 @@ class Event:
 class IncomingEvent:
     """An event as it came, checked. `at` is the phone's clock (UTC).
 
-    `value` is the SUDS of a check-in or the minutes of an extension; `data` what a start or a note carries.
+    `value` is the SUDS of a check-in or the minutes of an extension; `data` what a start, a note or a finish carries.
     """
 
     id: uuid.UUID
@@ -105,7 +111,7 @@ class IncomingEvent:
     kind: EventKind
     at: datetime
     value: int | None
-    data: Start | Note | None
+    data: Start | Note | Finish | None
 
 
 # What reading a damaged row, or folding a damaged event, raises.
@@ -148,15 +154,12 @@ def fault_of(kind: str, value: int | None, data: Mapping[str, Any] | None) -> st
     if kind in _RANGES:
         low, high = _RANGES[kind]
         return "" if type(value) is int and low <= value <= high else "value"
-    if kind not in (EventKind.started, EventKind.noted):
+    if kind not in _READERS or (kind == EventKind.finished and data is None):
         return ""
     if not isinstance(data, dict):
         return "data"
     fields = Fields(data)
-    if kind == EventKind.started:
-        _start(fields)
-    else:
-        _note(fields)
+    _READERS[kind](fields)
     try:
         fields.check()
     except Invalid:
@@ -173,16 +176,9 @@ def parse(raw: Mapping[str, Any]) -> IncomingEvent:
     # A phone's clock tells milliseconds; finer ones would sort here otherwise than there.
     at = at and at.replace(microsecond=at.microsecond // 1000 * 1000)
     value: int | None = None
-    data: Start | Note | None = None
-    match kind:
-        case EventKind.started:
-            data = _start(fields)
-        case EventKind.checked_in:
-            value = fields.whole("suds", *_RANGES[kind])
-        case EventKind.extended:
-            value = fields.whole("minutes", *_RANGES[kind])
-        case EventKind.noted:
-            data = _note(fields)
+    if kind in _RANGES:
+        value = fields.whole(_VALUE_NAMES[kind], *_RANGES[kind])
+    data = _READERS[kind](fields) if kind in _READERS else None
     fields.check()
     assert event_id
     assert exposure_id
@@ -213,6 +209,19 @@ def _note(fields: Fields) -> Note:
         "learning": fields.text("learning", 2000),
         "note": fields.text("note", 500),
     }
+
+
+def _finish(fields: Fields) -> Finish | None:
+    if not fields.raw.get("gave_way_to"):
+        return None
+    return {"gave_way_to": str(fields.identifier("gave_way_to"))}
+
+
+_READERS: dict[str, Callable[[Fields], Start | Note | Finish | None]] = {
+    EventKind.started: _start,
+    EventKind.noted: _note,
+    EventKind.finished: _finish,
+}
 
 
 def skew_of(raw: object) -> timedelta | None:

@@ -15,7 +15,8 @@ from uuid6 import uuid7
 from erp.domain.errors import Invalid, NotFound, Unreadable
 from erp.domain.exposure.event import EventKind, IncomingEvent, parse, skew_of
 from erp.domain.exposure.fold import fold
-from erp.domain.exposure.reading import FORGOTTEN_AFTER, events_of, exposure_if_known, exposure_of
+from erp.domain.exposure.giving_way import honest_end
+from erp.domain.exposure.reading import events_of, exposure_if_known, exposure_of
 from erp.domain.fields import Fields
 from erp.domain.ladder.ladder import step_of
 from erp.domain.recording import Receipt, record
@@ -50,6 +51,7 @@ def _take_batch() -> ResponseReturnValue:
         accepted=receipt.accepted,
         refused=refused,
         set_aside=[{"exposure": each, "message": str(ASIDE)} for each in receipt.set_aside],
+        gave_way=receipt.gave_way,
         also_running=receipt.also_running,
         now=stamp(now()),
     )
@@ -105,18 +107,16 @@ def _take_form() -> ResponseReturnValue:
     except Invalid as error:
         return _form_again(raw, sentences(error))
     _commit(receipt)
-    return see_other(url_for("exposure.exposure", exposure_id=event.exposure_id))
+    gave_way = next(iter(receipt.gave_way), None)
+    return see_other(url_for("exposure.exposure", exposure_id=event.exposure_id, gave_way=gave_way))
 
 
 def _honest_end(event: IncomingEvent) -> datetime:
     """When a form's finish happened: one that comes long after the planned end was forgotten, not practised."""
     try:
-        state = fold(events_of(db(), me().id, event.exposure_id))
+        return honest_end(fold(events_of(db(), me().id, event.exposure_id)), event.at)
     except Unreadable:
         return event.at
-    if state.due_at is None or state.last_at is None or event.at - state.due_at < FORGOTTEN_AFTER:
-        return event.at
-    return max(state.due_at, state.last_at)
 
 
 def _form_again(raw: dict[str, str], errors: dict[str, str]) -> ResponseReturnValue:

@@ -48,6 +48,7 @@ BUNDLE = (
     "js/support/cheers.js",
     "js/exposure/offline.js",
     "js/exposure/other-running.js",
+    "js/exposure/unsent.js",
     "js/exposure/ask-end.js",
     "js/account/zone-notice.js",
 )

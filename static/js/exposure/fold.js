@@ -10,7 +10,7 @@
  *   id: string, kind: string, at: string, exposure?: string, clock?: Clock, time?: number,
  *   step?: string, planned_minutes?: number, check_in_minutes?: number, stopping_rule?: string,
  *   expected_suds?: number | null, prediction?: string, suds?: number | null, minutes?: number,
- *   outcome?: string | null, learning?: string | null, note?: string | null,
+ *   outcome?: string | null, learning?: string | null, note?: string | null, gave_way_to?: string,
  * }} PracticeEvent
  */
 

@@ -4,17 +4,18 @@
 import { clockNow, onto } from "../lib/device-clock.js";
 import { minutes } from "../lib/format.js";
 import { uuid7 } from "../lib/uuid7.js";
-import { flush, outbox, put, waiting } from "../outbox/outbox.js";
+import { flush, outbox, waiting } from "../outbox/outbox.js";
 import { Cheers, pushed } from "../support/cheers.js";
 import { fetchSummary, prepareNote, summarise } from "./after.js";
 import { Draft, read, recall, remember, slide } from "./draft.js";
 import { askEnd, finish } from "./ending.js";
 import { fold } from "./fold.js";
-import { offerOther, showOther } from "./other-running.js";
+import { endOther, find, gaveWay, offerOther, sayGaveWay, undo } from "./other-running.js";
 import { cheersOf, eventsOf, learnFrom, Record } from "./record.js";
 import { run } from "./running.js";
 import { allowSound, keepAwake, Voice } from "./signals.js";
 import { dueEnd, FORGOTTEN, Timer } from "./timer.js";
+import { Unsent } from "./unsent.js";
 
 const SHAKE = 300; // ms within which a second tap on the same button is the same tap
 const TYPED = ["prediction", "likelihood", "response"];
@@ -26,6 +27,7 @@ class PracticePage extends HTMLElement {
   taps = {};
   rung = 0;
   state = fold([]);
+  unsent = new Unsent();
 
   async connectedCallback() {
     const record = JSON.parse(this.querySelector("#record").textContent);
@@ -52,7 +54,7 @@ class PracticePage extends HTMLElement {
     this.look(true);
     this.dataset.ready = "";
     this.away();
-    if (this.dataset.phase === "before") offerOther(this.parts["other-running"], this.dataset.exposures, account);
+    if (this.dataset.phase === "before") offerOther(this, account);
   }
 
   /** What this device has not sent yet belongs to the exposure as well. */
@@ -81,6 +83,10 @@ class PracticePage extends HTMLElement {
       if (!document.hidden && /running|after/.test(this.dataset.phase)) this.record.ask();
     };
     this.querySelector("[data-earlier]").addEventListener("click", () => askEnd(this));
+    this.parts["gave-way"].addEventListener("submit", (event) => {
+      event.preventDefault();
+      undo(this);
+    });
     this.cheers.listen(() => this.record.ask());
     document.addEventListener("visibilitychange", back);
     addEventListener("pageshow", ({ persisted }) => persisted && back());
@@ -147,16 +153,23 @@ class PracticePage extends HTMLElement {
     } else if (kind === "finished" && dueEnd(this.state, Date.now()) === "ask") {
       askEnd(this);
     } else {
-      this.emit(kind, data);
-      if (part) this.voice.say(part.textContent);
-      if (kind === "extended") this.voice.sayLeft(this.state.planned - this.state.seconds);
+      this.go(kind, data, part);
     }
+  }
+
+  go(kind, data, part) {
+    // Going on after a finish is a beginning as well.
+    if (this.state.phase === "after" && kind !== "noted") find(this, account).then((other) => endOther(this, other));
+    this.emit(kind, data);
+    if (part) this.voice.say(part.textContent);
+    if (kind === "extended") this.voice.sayLeft(this.state.planned - this.state.seconds);
   }
 
   start(data) {
     if (!data.prediction) delete data.likelihood;
     this.exposure = uuid7();
     this.own = true;
+    endOther(this, this.other);
     this.follow();
     history.replaceState(null, "", `${this.url}?step=${this.step}`);
     this.emit("started", data);
@@ -164,24 +177,30 @@ class PracticePage extends HTMLElement {
   }
 
   /** Keep one event, show what follows from it, and let it travel. */
-  async emit(kind, data = {}, at = Date.now(), clock = clockNow()) {
-    const event = { id: uuid7(), exposure: this.exposure, kind, at: new Date(at).toISOString(), clock, ...data };
+  async emit(kind, data, at, clock) {
     const draft = this.drafts[kind];
-    this.stored = put(event);
-    this.hear([event]);
-    this.tabs?.postMessage({ account, event });
+    this.hear([this.tell(this.exposure, kind, data, at, clock)]);
     await this.stored;
     draft?.forget();
     flush();
   }
 
-  answered({ refused, set_aside: aside = [], also_running: other }) {
+  /** Keep one event of an exposure of this phone, and tell the other tabs. */
+  tell(exposure, kind, data = {}, at = Date.now(), clock = clockNow()) {
+    const event = { id: uuid7(), exposure, kind, at: new Date(at).toISOString(), clock, ...data };
+    this.stored = this.unsent.keep(event);
+    this.tabs?.postMessage({ account, event });
+    return event;
+  }
+
+  answered({ refused, set_aside: aside = [], gave_way: ended = [] }) {
     for (const { exposure, message } of aside) if (exposure === this.exposure) this.refuse(message);
     for (const { id, message } of refused) {
       if (this.events.delete(id)) this.refuse(message);
     }
     this.look();
-    if (other && other !== this.exposure) showOther(this.parts["other-running"], this.dataset.exposures, other);
+    if (ended.includes(this.exposure)) this.record.ask();
+    else if (ended.length) sayGaveWay(this, ended[0]);
     if (document.hidden) this.away(); // the server knew nothing of the exposure when it was told before
     if (this.dataset.phase === "done") fetchSummary(this);
   }
@@ -214,6 +233,8 @@ class PracticePage extends HTMLElement {
     this.record.poll(phase === "running" ? this.cheers.pause : 0);
     if (phase !== "running") this.timer.stop();
     if (phase === "after" && this.about !== state.finished) prepareNote(this, state);
+    this.parts["ended-by-another"].hidden = phase !== "after" || !gaveWay(this);
+    if (phase !== "running") this.parts["gave-way"].hidden = true;
     const late = phase === "after" && Date.now() - state.finished > FORGOTTEN;
     this.toggleAttribute("data-late", late);
     if (phase === was) return;

@@ -51,12 +51,15 @@ markOffline();
 const LOOK_EVERY = 20_000; // ms between two looks whether the server is back
 const [, version] = import.meta.url.match(/\/static\/([^/]+)\//) ?? [];
 
-/** Let the service worker keep what there is for when there is no network; it knows when that is needed. */
+/**
+ * Let the service worker keep what there is for when there is no network; it knows when that is needed. While somebody
+ * practises it fetches only what it has nothing of.
+ */
 async function keep() {
   const { account, kept } = root.dataset;
-  if (!account || practising() || document.hidden) return;
+  if (!account || document.hidden) return;
   const { active } = await navigator.serviceWorker.ready;
-  active.postMessage({ type: "keep", account, version, asked: Boolean(kept) });
+  active.postMessage({ type: "keep", account, version, asked: Boolean(kept), calm: practising() });
 }
 
 function watchNetwork() {

@@ -62,9 +62,10 @@ export async function keepAll(wanted) {
 }
 
 /** Bring the kit, all that can be kept in one answer, unless it is here and nothing changed; tell the pages. */
-async function bring({ account, version, asked }) {
+async function bring({ account, version, asked, calm }) {
   if (!(await caches.has(`rung-${version}`))) return;
   const known = await caches.match("/kit", { cacheName: KEPT_PAGES + account });
+  if (known && calm) return;
   if (known && !asked && !changed && version === known.headers.get("Rung-Assets") && isFresh(known)) return;
   const began = era;
   changed = false;

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.make.forms import STEPS, happened
+from tests.make.forms import STEPS, happened, make_ladder
 from tests.make.gate import Gate
 from tests.make.handset import Handset, opened_once
 from tests.make.phone import OUTBOX_SIZE, all_sent, kept, kit_says, until
@@ -26,6 +26,13 @@ def start_from_today(page: Page) -> str:
     page.get_by_role("button", name="Start", exact=True).tap()
     expect(page.get_by_role("timer")).to_be_visible()
     return exposure_on(page)
+
+
+def test_whoever_does_nothing_but_practise_has_the_offline_pages_too(signed_in: Page):
+    steps = make_ladder(signed_in.context)
+    start_exposure(signed_in, steps[0])
+    until(signed_in, lambda: any("/kit" in paths for paths in kept(signed_in).values()))
+    assert signed_in.locator("practice-page").get_attribute("data-phase") == "running"
 
 
 def test_today_the_ladder_and_the_calendar_open_as_they_were_with_the_time_of_that(in_flight: Page):

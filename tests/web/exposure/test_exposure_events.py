@@ -175,10 +175,14 @@ def test_an_empty_batch_is_answered(client: Phone):
     assert (answer["accepted"], answer["refused"]) == ([], [])
 
 
-def test_a_second_start_is_told_what_else_runs(client: Phone, sessions: Sessions, ladder: Ladder):
-    running = an_exposure(sessions, client, ladder.steps[1], seconds=None)
-    answer = send(client, batch(client, *a_run(ladder)[:1]))
-    assert answer["also_running"] == str(running)
+def test_a_second_start_is_told_what_gave_way_to_it_also_when_the_first_answer_was_lost(
+    client: Phone, sessions: Sessions, ladder: Ladder
+):
+    running = an_exposure(sessions, client, ladder.steps[1], NOW - timedelta(minutes=15), seconds=None)
+    start = batch(client, *a_run(ladder)[:1])
+    for _time in range(2):
+        answer = send(client, start)
+        assert (answer["gave_way"], answer["also_running"]) == ([str(running)], None)
 
 
 def test_a_clock_that_is_hours_wrong_is_put_right(client: Phone, ladder: Ladder, database: Session):
