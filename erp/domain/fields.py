@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from erp.domain.dates import minutes_after_midnight
 from erp.domain.errors import Invalid, Problem
+from erp.domain.writing import is_visible, lines, one_line
 
 Option = TypeVar("Option", bound=StrEnum)
 
@@ -33,15 +34,18 @@ class Fields:
         if self.problems:
             raise Invalid(self.problems)
 
-    def text(self, name: str, longest: int, *, required: bool = False) -> str:
-        """Text without surrounding space, at most `longest` characters; empty when wrong or missing."""
+    def text(self, name: str, longest: int, *, required: bool = False, multiline: bool = False) -> str:
+        """Text without surrounding space, at most `longest` characters; empty when wrong or missing.
+
+        It is one line unless it may be several. A text of which nothing is seen, like a space of no width, is none.
+        """
         value = self.raw.get(name)
         value = "" if value is None else value
         if not isinstance(value, str):
             self.wrong(name, "not_text")
             return ""
-        # Half of a surrogate pair is legal in JSON and in no database.
-        value = value.encode("utf-8", "replace").decode().replace("\x00", "").replace("\r\n", "\n").strip()
+        value = lines(value) if multiline else one_line(value)
+        value = value if is_visible(value) else ""
         if required and not value:
             self.wrong(name, "required")
         elif len(value) > longest:

@@ -244,7 +244,7 @@ def test_a_cheer_shows_within_two_seconds_where_nothing_is_pushed(phone, signed_
     cheer(coach, support)
     signed_in.clock.run_for(2_000)
     expect(bar(signed_in)).to_contain_text("Still with you.")
-    expect(bar(signed_in)).to_contain_text("Robin, just now")
+    expect(bar(signed_in)).to_contain_text("\u2068Robin\u2069, just now")
     signed_in.clock.resume()
     signed_in.reload()
     ready(signed_in)

@@ -282,8 +282,8 @@ def save_step(
     title = fields.text("title", MAX_TITLE_LENGTH, required=True)
     suds = fields.whole("suds", 0, 100)
     values = {
-        "details": fields.text("details", MAX_TEXT_LENGTH),
-        "response": fields.text("response", MAX_TEXT_LENGTH),
+        "details": fields.text("details", MAX_TEXT_LENGTH, multiline=True),
+        "response": fields.text("response", MAX_TEXT_LENGTH, multiline=True),
         "planned_minutes": fields.whole("planned_minutes", 1, MAX_MINUTES),
         "check_in_minutes": fields.whole("check_in_minutes", 0, 60),
         "stopping_rule": fields.one_of("stopping_rule", StoppingRule),

@@ -76,6 +76,7 @@ def test_every_step_of_the_ladder_can_be_started_and_shows_what_it_says(robin: R
         ]
 
     online = said()
+    assert "Touch" not in online[0]
     assert "Touch <b>one</b>" in online[1]
     page.goto("/ladder")
     kit_says(page, "Touch")
