@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from erp.domain.account.account import account_of
+from erp.domain.dates import ONE_DAY, read_date
 from erp.domain.errors import Conflict, NotFound
 from erp.domain.fields import Fields
 from erp.domain.ladder.ladder import MAX_MINUTES
@@ -25,8 +26,8 @@ MAX_STARTS_AHEAD = timedelta(days=366)
 def set_plan(session: Session, account_id: uuid.UUID, raw: Mapping[str, Any], today: date) -> Plan:
     """Commit to minutes a day and days from a date on, today at the earliest; earlier days keep their states.
 
-    Takes minutes (or own_minutes where minutes is "own"), kind, weekdays (list of 0–6), days_per_week, starts_on.
-    Raises Invalid.
+    Takes minutes (or own_minutes where minutes is "own"), kind, weekdays (list of 0–6), days_per_week, starts_on, and
+    opened_on: a start that was today when the form was opened is today. Raises Invalid.
     """
     fields = Fields(raw)
     name = "own_minutes" if raw.get("minutes") == "own" else "minutes"
@@ -43,6 +44,8 @@ def set_plan(session: Session, account_id: uuid.UUID, raw: Mapping[str, Any], to
     else:
         days_per_week = fields.whole("days_per_week", 1, 7)
     starts_on = fields.day("starts_on", default=today)
+    if starts_on == read_date(str(raw.get("opened_on"))):
+        starts_on = today
     if starts_on and not today <= starts_on <= today + MAX_STARTS_AHEAD:
         fields.wrong("starts_on", "plan_start")
     fields.check()
@@ -58,10 +61,17 @@ def set_plan(session: Session, account_id: uuid.UUID, raw: Mapping[str, Any], to
 
 
 def add_pause(session: Session, account_id: uuid.UUID, raw: Mapping[str, Any], today: date, now: datetime) -> Pause:
-    """Expect nothing from first_day to last_day, both included. It may start up to 7 days back. Raises Invalid."""
+    """Expect nothing from first_day to last_day, both included. It may start up to 7 days back. Raises Invalid.
+
+    Takes opened_on too: a first day that was today when the form was opened, and is too far back now, is today, unless
+    the pause ends before it.
+    """
     fields = Fields(raw)
     first_day, last_day = fields.day("first_day"), fields.day("last_day")
-    if first_day and not today - MAX_PAUSE_REACHES_BACK <= first_day <= today + MAX_STARTS_AHEAD:
+    earliest = today - MAX_PAUSE_REACHES_BACK
+    if first_day and first_day == read_date(str(raw.get("opened_on"))) and first_day < earliest:
+        first_day = today if last_day is None or last_day >= today else first_day
+    if first_day and not earliest <= first_day <= today + MAX_STARTS_AHEAD:
         fields.wrong("first_day", "pause_start")
     elif first_day and last_day and not first_day <= last_day <= first_day + MAX_PAUSE:
         fields.wrong("last_day", "pause_end")
@@ -87,7 +97,7 @@ def end_pause(session: Session, pause: Pause, today: date) -> None:
     if pause.first_day >= today:
         session.delete(pause)
     else:
-        pause.last_day = today - timedelta(days=1)
+        pause.last_day = today - ONE_DAY
     session.flush()
 
 

@@ -164,13 +164,18 @@ def split_step(step_id: uuid.UUID) -> ResponseReturnValue:
 def add_micro_steps(step_id: uuid.UUID) -> ResponseReturnValue:
     """Make micro-steps out of a step."""
     found = my_step(step_id)
-    rows = list(zip(request.form.getlist("title"), request.form.getlist("suds"), strict=False))
+    rows = _micro_rows(request.form.getlist("title"), request.form.getlist("suds"))
     try:
         ladders.split_step(db(), found, rows, now())
     except Invalid as error:
         return _split_page(found, rows, error)
     db().commit()
     return see_other(url_for("ladder.ladder", fear_id=found.fear_id))
+
+
+def _micro_rows(titles: list[str], suds: list[str]) -> list[tuple[str, str]]:
+    """The titles with their ratings, empty where there is none."""
+    return [(title, suds[number] if number < len(suds) else "") for number, title in enumerate(titles)]
 
 
 def _split_page(found: Step, rows: list[tuple[str, str]], error: Invalid | None = None) -> ResponseReturnValue:

@@ -8,7 +8,7 @@ from datetime import date
 
 from flask import abort, render_template
 
-from erp.domain.dates import ONE_DAY
+from erp.domain.dates import ONE_DAY, read_date
 from erp.domain.exposure.reading import exposures_on
 from erp.domain.practice.days import DayState, DayView
 from erp.domain.practice.record import Practice, practice_of
@@ -82,9 +82,8 @@ def _mark(day: DayView, x: int, y: int) -> Mark:
 @blueprint.get("/calendar/days/<day>")
 def day(day: str) -> str:
     """Show one day with its exposures."""
-    try:
-        chosen = date.fromisoformat(day)
-    except ValueError:
+    chosen = read_date(day)
+    if chosen is None:
         abort(404)
     _month(chosen.year, chosen.month)
     shown = practice_of(db(), me().id, today(), chosen, chosen).between(chosen, chosen)[0]

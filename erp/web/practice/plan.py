@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from erp.domain.dates import ONE_DAY
 from erp.domain.errors import Invalid
 from erp.domain.practice import plan as plans
 from erp.domain.practice.days import PlanKind, PlanView
@@ -49,6 +50,7 @@ class PlanForm:
     days_per_week: str
     weekdays: Sequence[Weekday]
     starts_on: str
+    opened_on: str
 
 
 @blueprint.get("/plan")
@@ -62,11 +64,16 @@ def set_plan() -> ResponseReturnValue:
     """Commit to minutes a day and days a week, from a date on."""
     weekdays = request.form.getlist("weekdays")
     try:
-        plans.set_plan(db(), me().id, {**request.form, "weekdays": weekdays}, today())
+        plans.set_plan(db(), me().id, {**_opened_on(), **request.form, "weekdays": weekdays}, today())
     except Invalid as error:
         return _plan_page(error, chosen=weekdays)
     db().commit()
     return see_other(url_for("practice.today"))
+
+
+def _opened_on() -> dict[str, str]:
+    """The day to assume for a page of the version before, which does not say when it was opened."""
+    return {"opened_on": (today() - ONE_DAY).isoformat()}
 
 
 def _plan_page(
@@ -113,6 +120,7 @@ def _plan_form(values: Mapping[str, object], chosen: list[str], day: date) -> Pl
         days_per_week=str(values.get("days_per_week")),
         weekdays=[Weekday(number, each, str(number) in chosen) for number, each in enumerate(WEEK)],
         starts_on=str(values.get("starts_on", day)),
+        opened_on=str(values.get("opened_on", day)),
     )
 
 

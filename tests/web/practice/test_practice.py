@@ -193,6 +193,52 @@ def test_a_plan_is_set(client: Phone, database: Session):
     assert client.post("/plan", data=PLAN, headers=HTMX).headers["HX-Redirect"] == "/today"
 
 
+def fields_of(html: str, form: str) -> dict[str, str]:
+    """The hidden fields and the dates of a form as the page shows them."""
+    within = html.partition(f'id="{form}"')[2].partition("</form>")[0]
+    inputs = [dict(re.findall(r'(name|type|value)="([^"]*)"', tag)) for tag in re.findall(r"<input[^>]*>", within)]
+    return {one["name"]: one.get("value", "") for one in inputs if one["type"] in ("hidden", "date")}
+
+
+@pytest.mark.parametrize("page", ["/plan", "/plan?first=1"])
+def test_a_plan_from_today_may_be_sent_after_midnight_and_holds_from_the_new_day(
+    client: Phone, database: Session, clock: Clock, page: str
+):
+    shown = fields_of(client.get(page).text, "plan-form")
+    assert shown["starts_on"] == shown["opened_on"] == str(today())
+    clock.go_on(timedelta(days=2))
+    assert client.post("/plan", data={**PLAN, **shown, "minutes": "0"}).status_code == 422
+    again = fields_of(client.post("/plan", data={**PLAN, **shown, "minutes": "0"}).text, "plan-form")
+    assert client.post("/plan", data={**PLAN, **again}).status_code == 303
+    assert [plan.starts_on for plan in plans_in(database)] == [today() + timedelta(days=2)]
+
+
+def test_a_plan_of_a_page_of_the_version_before_may_come_after_midnight(client: Phone, database: Session):
+    yesterday = str(today() - timedelta(days=1))
+    assert client.post("/plan", data={**PLAN, "starts_on": yesterday}).status_code == 303
+    assert [plan.starts_on for plan in plans_in(database)] == [today()]
+    chosen = {**PLAN, "starts_on": yesterday, "opened_on": str(today())}
+    assert error_beside(client.post("/plan", data=chosen), "starts_on")
+
+
+def test_a_pause_from_today_may_be_sent_after_midnight(client: Phone, database: Session, clock: Clock):
+    shown = fields_of(client.get("/plan").text, "pause-form")
+    until = str(today() + timedelta(days=12))
+    clock.go_on(timedelta(days=1))
+    assert client.post("/plan/pauses", data={**shown, "last_day": until}).status_code == 303
+    (added,) = pauses_in(database)
+    assert (added.first_day, str(added.last_day)) == (today(), until)
+
+
+def test_a_pause_from_the_today_of_a_page_opened_long_ago_begins_today(client: Phone, database: Session, clock: Clock):
+    shown = fields_of(client.get("/plan").text, "pause-form")
+    clock.go_on(timedelta(days=9))
+    until = str(today() + timedelta(days=12))
+    assert client.post("/plan/pauses", data={**shown, "last_day": until}).status_code == 303
+    (added,) = pauses_in(database)
+    assert (str(added.first_day), str(added.last_day)) == (str(today() + timedelta(days=9)), until)
+
+
 def test_a_plan_of_fixed_weekdays_comes_back_as_it_was_chosen(client: Phone, database: Session):
     data = {"minutes": "own", "own_minutes": "12", "kind": "weekdays", "weekdays": ["0", "2", "4"]}
     assert client.post("/plan", data=data).status_code == 303
