@@ -16,6 +16,7 @@ from erp.domain.errors import Conflict, NotFound
 from erp.domain.support import invitation as invitations
 from erp.domain.support import relation as relations
 from erp.domain.support.invitation import InvitationState, InvitationView
+from erp.web.edge.forms import made, result_before
 from erp.web.edge.notices import WITHDRAWN, done, says
 from erp.web.edge.request import db, me, now, own_origin, see_other
 from erp.web.edge.signin import public
@@ -58,6 +59,9 @@ def _drawn(link: str) -> Markup:
 @blueprint.post("/people/invitations")
 def new_invitation() -> ResponseReturnValue:
     """Make an invitation."""
+    before = result_before()
+    if before:
+        return see_other(before)
     try:
         invitations.invite(db(), me().id, now())
     except Conflict:
@@ -68,8 +72,7 @@ def new_invitation() -> ResponseReturnValue:
             if many
             else _("That was enough for one day. Tomorrow you can make new ones.")
         ), 409
-    db().commit()
-    return see_other(url_for("support.invite"))
+    return see_other(made(url_for("support.invite")))
 
 
 @blueprint.post("/people/invitations/<uuid:invitation_id>/withdraw")

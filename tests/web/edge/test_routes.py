@@ -104,6 +104,7 @@ OF_ONE_CLIENT = {
     *views("GET POST /ladder/<uuid:fear_id>/rate"),
     "POST /people/invitations/<uuid:invitation_id>/withdraw",
     "POST /plan/pauses/<uuid:pause_id>/end",
+    "POST /plan/pauses/<uuid:pause_id>/take-back",
     "GET /steps/<uuid:step_id>",
     "POST /steps/<uuid:step_id>/archived",
     *views("GET POST /steps/<uuid:step_id>/edit"),

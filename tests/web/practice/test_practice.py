@@ -351,6 +351,29 @@ def test_the_pause_of_another_client_cannot_be_ended(
     assert len(pauses_in(database)) == 1
 
 
+def test_a_pause_that_is_over_is_taken_back_by_its_client_alone(
+    client: Phone, other: Phone, sessions: Sessions, database: Session
+):
+    over, going_on = a_pause(sessions, client, -5, -2), a_pause(sessions, client, 0, 2)
+    html = client.get("/plan").text
+    assert f"/plan/pauses/{over}/take-back" in html
+    assert f"/plan/pauses/{going_on}/take-back" not in html
+    assert other.post(f"/plan/pauses/{over}/take-back").status_code == 404
+    assert client.post(f"/plan/pauses/{going_on}/take-back").status_code == 409
+    answer = client.post(f"/plan/pauses/{over}/take-back")
+    assert (answer.status_code, answer.location) == (303, "/plan")
+    assert [pause.id for pause in pauses_in(database)] == [going_on]
+
+
+def test_the_same_pause_sent_twice_is_one_and_ended_at_once(client: Phone, database: Session):
+    for _ in range(2):
+        assert client.post("/plan/pauses", data=pause(0, 5)).status_code == 303
+    (added,) = pauses_in(database)
+    assert "You are on a pause" in client.get("/today").text
+    client.post(f"/plan/pauses/{added.id}/end")
+    assert "You are on a pause" not in client.get("/today").text
+
+
 def test_a_pause_that_is_over_cannot_be_ended_once_more(client: Phone, sessions: Sessions):
     over = a_pause(sessions, client, -5, -2)
     assert client.post(f"/plan/pauses/{over}/end").status_code == 409
