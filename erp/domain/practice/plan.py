@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from erp.domain.account.account import account_of
@@ -15,6 +15,7 @@ from erp.domain.dates import ONE_DAY, read_date
 from erp.domain.errors import Conflict, NotFound
 from erp.domain.fields import Fields
 from erp.domain.ladder.ladder import MAX_MINUTES
+from erp.domain.limits import MAX_PAUSES
 from erp.domain.practice.days import PlanKind
 from erp.domain.practice.record import settle_anew
 from erp.storage.practice import Pause, Plan
@@ -82,6 +83,10 @@ def add_pause(session: Session, account_id: uuid.UUID, raw: Mapping[str, Any], t
     assert last_day
     account_of(session, account_id)
     overlapping = _overlapping(session, account_id, first_day, last_day)
+    there = session.scalar(select(func.count()).select_from(Pause).where(Pause.account_id == account_id)) or 0
+    if not overlapping and there >= MAX_PAUSES:
+        fields.wrong("", "too_many_pauses", most=MAX_PAUSES)
+    fields.check()
     pause = overlapping[0] if overlapping else Pause(account_id=account_id, created_at=now)
     pause.first_day = min([first_day, *(each.first_day for each in overlapping)])
     pause.last_day = max([last_day, *(each.last_day for each in overlapping)])

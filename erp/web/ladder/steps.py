@@ -12,13 +12,15 @@ from flask_babel import gettext as _
 from erp.domain.errors import Invalid
 from erp.domain.exposure.reading import latest_of_step
 from erp.domain.ladder import ladder as ladders
+from erp.domain.limits import MAX_MICRO_STEPS
 from erp.storage.ladder import Fear, Step
 from erp.web.edge.forms import check_ins, form_page, made, result_before, slider_value, values_of
-from erp.web.edge.request import db, me, now, see_other
+from erp.web.edge.request import db, me, now, only_read, see_other
 from erp.web.ladder import blueprint
 from erp.web.ladder.pages import my_fear, my_step
 
 MICRO_STEPS = 4
+MAX_ROWS_SHOWN_AGAIN = 40
 EXPOSURES_SHOWN = 10
 DETAILS = ("title", "details", "suds", "response", "planned_minutes", "check_in_minutes", "stopping_rule")
 
@@ -165,11 +167,16 @@ def split_step(step_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.post("/steps/<uuid:step_id>/split")
 def add_micro_steps(step_id: uuid.UUID) -> ResponseReturnValue:
     """Make micro-steps out of a step."""
+    rows = _micro_rows(request.form.getlist("title"), request.form.getlist("suds"))
+    try:
+        ladders.check_rows([title for title, _suds in rows], MAX_MICRO_STEPS)
+    except Invalid as error:
+        only_read()
+        return _split_page(my_step(step_id), rows[:MAX_ROWS_SHOWN_AGAIN], error)
     found = my_step(step_id)
     before = result_before(without_id=True)
     if before:
         return see_other(before)
-    rows = _micro_rows(request.form.getlist("title"), request.form.getlist("suds"))
     try:
         ladders.split_step(db(), found, rows, now())
     except Invalid as error:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from erp.domain.dates import local_day
 from erp.domain.errors import Conflict, NotFound
+from erp.domain.limits import MAX_OPEN_INVITATIONS
 from erp.domain.support import invitation as invitations
 from erp.domain.support import relation as relations
 from erp.domain.support.invitation import InvitationState, InvitationView
@@ -66,7 +67,7 @@ def new_invitation() -> ResponseReturnValue:
         invitations.invite(db(), me().id, now())
     except Conflict:
         db().rollback()
-        many = len(invitations.open_invitations(db(), me().id, now())) >= invitations.MAX_OPEN_INVITATIONS
+        many = len(invitations.open_invitations(db(), me().id, now())) >= MAX_OPEN_INVITATIONS
         return _invite_page(
             _("Ten invitations are open already. Withdraw one first, and then make a new one.")
             if many

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from erp.domain.support import invitation as invitations
+from erp.domain import limits
 from erp.domain.support.sharing import SharedExposure
 from erp.storage.db import Sessions
 from erp.storage.support import Support
@@ -182,7 +182,7 @@ def test_a_withdrawn_invitation_leads_nowhere(client: Phone, other: Phone, sessi
 
 
 def test_when_the_day_s_invitations_are_used_up_it_says_so(client: Phone, database: Session):
-    for _ in range(invitations.MAX_INVITATIONS_A_DAY):
+    for _ in range(limits.MAX_INVITATIONS_A_DAY):
         assert client.post("/people/invitations").status_code == 303
         page = client.get("/people/invite").text
         (withdraw,) = re.findall(r'action="(/people/invitations/[^"]+/withdraw)"', page)
@@ -194,7 +194,7 @@ def test_when_the_day_s_invitations_are_used_up_it_says_so(client: Phone, databa
 
 
 def test_more_than_ten_open_invitations_are_refused_kindly(client: Phone, sessions: Sessions):
-    for _ in range(invitations.MAX_OPEN_INVITATIONS):
+    for _ in range(limits.MAX_OPEN_INVITATIONS):
         an_invitation(sessions, client)
     answer = client.post("/people/invitations")
     assert answer.status_code == 409
