@@ -60,6 +60,7 @@ def year(year: int) -> str:
     practice = practice_of(db(), me().id, today(), first, date(year, 12, 31))
     return render_template(
         "practice/year.html",
+        today=today(),
         year=year,
         previous=year - 1 if year > FIRST_MONTH.year else None,
         next=year + 1 if year < LAST_MONTH.year else None,

@@ -80,6 +80,7 @@ OWN = {
     "POST /plan/upcoming/end",
     "GET /practice",
     "GET /today",
+    "GET /today/date",
 }
 # For whoever was given the link and is signed in.
 OF_THE_INVITED = {"POST /invitations/<token>"}

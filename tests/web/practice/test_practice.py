@@ -1,7 +1,8 @@
 import re
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
@@ -178,6 +179,21 @@ def test_today_says_that_a_pause_holds(client: Phone, sessions: Sessions):
     a_plan(sessions, client)
     a_pause(sessions, client)
     assert "You are on a pause" in client.get("/today").text
+
+
+def test_a_page_that_was_left_open_learns_which_day_it_is_where_the_client_lives(
+    client: Phone, nobody: Phone, clock: Clock
+):
+    for path in ("/today", "/calendar", f"/calendar/{today().year}"):
+        assert f'data-day="{today()}"' in client.get(path).text
+    midnight = datetime.combine(today() + timedelta(days=1), time(), ZoneInfo(ZONE))
+    clock.stand(midnight.astimezone(UTC) - timedelta(minutes=2))
+    assert client.get("/today/date").json == {"day": str(today())}
+    clock.go_on(timedelta(minutes=4))
+    assert client.get("/today/date").json == {"day": str(today() + timedelta(days=1))}
+    client.post("/account/zone", data={"time_zone": "Pacific/Honolulu"})
+    assert client.get("/today/date").json == {"day": str(today())}
+    assert nobody.get("/today/date", headers={"Accept": "application/json"}).status_code == 401
 
 
 def test_the_first_plan_may_be_small_or_the_full_dose(client: Phone):
