@@ -134,6 +134,13 @@ def practised_last(fears: Sequence[Fear]) -> Fear | None:
     return max(practised, key=lambda fear: fear.practised_at or fear.created_at, default=fears[0] if fears else None)
 
 
+def practised_first(fears: Sequence[Fear]) -> list[Fear]:
+    """The fears as they are likely to be wanted: those practised last before all, the others in their order."""
+    practised = [fear for fear in fears if fear.practised_at is not None]
+    practised.sort(key=lambda fear: fear.practised_at or fear.created_at, reverse=True)
+    return practised + [fear for fear in fears if fear.practised_at is None]
+
+
 def steps_to_rate(session: Session, fear: Fear) -> list[Step]:
     """The fear's active steps in the order in which they were listed."""
     return list(
