@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -9,6 +10,10 @@ from zoneinfo import ZoneInfo
 
 ONE_DAY = timedelta(days=1)
 MINUTES_A_DAY = 24 * 60
+# As forms and JSON write them. Python reads more, and some of it as something else: 21.30 as 21:00, 20261122 as a date.
+_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_CLOCK_TIME = re.compile("([0-9]{1,2}):([0-9]{2})(:00(\\.0+)?)?")
+_MOMENT = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
 def utc_now() -> datetime:
@@ -66,3 +71,26 @@ def minutes_after_midnight(hour: int, minute: int) -> int:
 def time_of_day(minutes: int) -> str:
     """Minutes after midnight as a clock shows them: 21:00."""
     return f"{minutes // 60:02}:{minutes % 60:02}"
+
+
+def read_date(text: str) -> date | None:
+    """A date like 2026-11-22; None for everything else."""
+    try:
+        return date.fromisoformat(text) if _DATE.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
+def read_clock_time(text: str) -> int | None:
+    """A time of day like 21:30 as minutes after midnight; None for everything else."""
+    found = _CLOCK_TIME.fullmatch(text)
+    hour, minute = (int(found[1]), int(found[2])) if found else (24, 0)
+    return minutes_after_midnight(hour, minute) if hour < 24 and minute < 60 else None
+
+
+def read_moment(text: str) -> datetime | None:
+    """A moment with its zone, like 2026-11-22T21:30:00.000Z, as UTC; None for everything else."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC) if _MOMENT.fullmatch(text) else None
+    except (ValueError, OverflowError):
+        return None

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from erp.domain.dates import minutes_after_midnight
+from erp.domain.dates import read_clock_time, read_date, read_moment
 from erp.domain.errors import Invalid, Problem
+from erp.domain.writing import is_visible, lines, one_line
 
 Option = TypeVar("Option", bound=StrEnum)
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+_DIGITS = re.compile("[0-9]{1,11}")
 
 
 class Fields:
@@ -33,15 +36,18 @@ class Fields:
         if self.problems:
             raise Invalid(self.problems)
 
-    def text(self, name: str, longest: int, *, required: bool = False) -> str:
-        """Text without surrounding space, at most `longest` characters; empty when wrong or missing."""
+    def text(self, name: str, longest: int, *, required: bool = False, multiline: bool = False) -> str:
+        """Text without surrounding space, at most `longest` characters; empty when wrong or missing.
+
+        It is one line unless it may be several. A text of which nothing is seen, like a space of no width, is none.
+        """
         value = self.raw.get(name)
         value = "" if value is None else value
         if not isinstance(value, str):
             self.wrong(name, "not_text")
             return ""
-        # Half of a surrogate pair is legal in JSON and in no database.
-        value = value.encode("utf-8", "replace").decode().replace("\x00", "").replace("\r\n", "\n").strip()
+        value = lines(value) if multiline else one_line(value)
+        value = value if is_visible(value) else ""
         if required and not value:
             self.wrong(name, "required")
         elif len(value) > longest:
@@ -63,7 +69,7 @@ class Fields:
         value = self.raw.get(name)
         if value is None or value == "":
             return None
-        if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 12:
+        if isinstance(value, str) and _DIGITS.fullmatch(value.strip(" ")):
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             self.wrong(name, "not_whole", low=low, high=high)
@@ -100,11 +106,7 @@ class Fields:
 
     def moment(self, name: str) -> datetime | None:
         """A time with a zone between 2000 and 2100, as UTC, or None when it is missing or wrong (a problem)."""
-        try:
-            given = datetime.fromisoformat(str(self.raw.get(name)))
-            moment = given.astimezone(UTC) if given.tzinfo else None
-        except (ValueError, OverflowError):
-            moment = None
+        moment = read_moment(str(self.raw.get(name)))
         if moment is None or not EARLIEST < moment < LATEST:
             self.wrong(name, "not_a_time")
             return None
@@ -115,19 +117,15 @@ class Fields:
         value = self.raw.get(name)
         if not value and default is not None:
             return default
-        try:
-            return date.fromisoformat(str(value))
-        except ValueError:
+        day = read_date(str(value))
+        if day is None:
             self.wrong(name, "not_a_date")
-            return None
+        return day
 
     def time_of_day(self, name: str) -> int:
         """A time like 21:00, as minutes after midnight; 0 when it is missing or wrong (a problem)."""
-        try:
-            given = time.fromisoformat(str(self.raw.get(name)))
-        except ValueError:
-            given = None
-        if given is None or given.tzinfo:
+        given = read_clock_time(str(self.raw.get(name)))
+        if given is None:
             self.wrong(name, "not_a_clock_time")
             return 0
-        return minutes_after_midnight(given.hour, given.minute)
+        return given

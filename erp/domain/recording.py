@@ -7,12 +7,13 @@ are built once, over the bare tables.
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import DataError, IntegrityError, NoResultFound
 from sqlalchemy.orm import Session
 
@@ -24,6 +25,7 @@ from erp.domain.exposure.fold import Phase, State, fold
 from erp.domain.exposure.giving_way import began_at, endings, went_on
 from erp.domain.exposure.known import Known, known_of
 from erp.domain.exposure.signals import renew_signal
+from erp.domain.limits import MAX_EVENTS_OF_A_KIND, MAX_EXPOSURES_A_DAY, MAX_NOTES_AN_EXPOSURE
 from erp.domain.practice.record import count_day
 from erp.domain.support.pings import tell_of_practice
 from erp.storage.account import Account
@@ -114,7 +116,7 @@ def record(
     known = known_of(connection, asked)
     receipt = Receipt()
     began: dict[uuid.UUID, datetime] = {}
-    for exposure_id, fresh in _fresh(session, account_id, events, known, receipt).items():
+    for exposure_id, fresh in _fresh(session, account_id, events, known, zone, receipt).items():
         shifts = {row.shift_ms for row in known.events_of(exposure_id)}
         shifted = _shifted(fresh, shifts, skew, now - sent_at, now)
         try:
@@ -192,18 +194,26 @@ def _set_aside(
 
 
 def _fresh(
-    session: Session, account_id: uuid.UUID, events: Iterable[IncomingEvent], known: Known, receipt: Receipt
+    session: Session,
+    account_id: uuid.UUID,
+    events: Sequence[IncomingEvent],
+    known: Known,
+    zone: str,
+    receipt: Receipt,
 ) -> dict[uuid.UUID, list[IncomingEvent]]:
     """The events that are new, by exposure; the receipt says of every event whether it is taken."""
     fresh: dict[uuid.UUID, list[IncomingEvent]] = {}
     taken = set(known.events)
+    full = _beyond_the_day(session, account_id, events, known, zone)
+    held = Counter((row.exposure_id, row.kind) for row in known.events.values())
     for event in events:
         if event.id not in taken:
-            problem = _problem(session, account_id, event, known.owners)
+            problem = _problem(session, account_id, event, known.owners) or _too_many(event, full, held)
             if problem:
                 receipt.refused[event.id] = problem
                 continue
             taken.add(event.id)
+            held[event.exposure_id, event.kind] += 1
             fresh.setdefault(event.exposure_id, []).append(event)
         receipt.accepted.append(event.id)
     return fresh
@@ -219,6 +229,47 @@ def _problem(
         step_id = uuid.UUID(cast(Start, event.data)["step"])
         if session.connection().scalar(STEP_OWNER, {"step": step_id}) != account_id:
             return Invalid({"step": Problem("not_an_option")})
+    return None
+
+
+def _beyond_the_day(
+    session: Session, account_id: uuid.UUID, events: Sequence[IncomingEvent], known: Known, zone: str
+) -> set[uuid.UUID]:
+    """The new exposures of a batch for which their day has no room; those without a start are a day of their own."""
+    days: dict[uuid.UUID, date | None] = {}
+    for event in events:
+        row = known.exposures.get(event.exposure_id)
+        if row is None and event.exposure_id in known.owners:
+            continue
+        if row is None:
+            days.setdefault(event.exposure_id, None)
+        if event.kind == EventKind.started and (row is None or row.local_date is None):
+            days[event.exposure_id] = local_day(event.at, zone)
+    if not days:
+        return set()
+    dated = [day for day in days.values() if day is not None]
+    count = select(_exposure.c.local_date, func.count()).where(
+        _exposure.c.account_id == account_id,
+        or_(_exposure.c.local_date.in_(dated), _exposure.c.local_date.is_(None)),
+    )
+    there: Counter[date | None] = Counter()
+    for day, number in session.connection().execute(count.group_by(_exposure.c.local_date)):
+        there[day] = number
+    full = set()
+    for exposure_id, day in days.items():
+        there[day] += 1
+        if there[day] > MAX_EXPOSURES_A_DAY:
+            full.add(exposure_id)
+    return full
+
+
+def _too_many(event: IncomingEvent, full: set[uuid.UUID], held: Mapping[tuple[uuid.UUID, str], int]) -> Invalid | None:
+    """Why an event is one too many: of its day's exposures, or of its exposure's events."""
+    if event.exposure_id in full:
+        return Invalid({"": Problem("too_many_exposures")})
+    most = MAX_NOTES_AN_EXPOSURE if event.kind == EventKind.noted else MAX_EVENTS_OF_A_KIND
+    if held.get((event.exposure_id, event.kind), 0) >= most:
+        return Invalid({"": Problem("too_many_events")})
     return None
 
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from huey import crontab
 
 from erp.domain.account import account as accounts
-from erp.domain.account import sign_in
+from erp.domain.account import sending, sign_in
 from erp.domain.dates import utc_now
 from erp.domain.delivery import Attempt, Claimed, Dropped, claim, hand_out, mark, next_due, tidy
 from erp.domain.notification.kinds import Outcome
@@ -177,7 +177,7 @@ class Jobs:
     def tidy_now(self) -> None:
         """Forget what nobody needs any more."""
         with self.sessions.writing() as session:
-            for forget in (tidy, accounts.tidy, sign_in.tidy):
+            for forget in (tidy, accounts.tidy, sign_in.tidy, sending.tidy):
                 forget(session, self.clock())
             session.commit()
 

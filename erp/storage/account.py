@@ -1,4 +1,4 @@
-"""Accounts, where their people are signed in, and their recovery codes."""
+"""Accounts, where their people are signed in, their recovery codes, and what came of their forms."""
 
 from __future__ import annotations
 
@@ -81,3 +81,14 @@ class RecoveryCode(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     confirmed_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
+
+
+class FormResult(Base):
+    """Where a form led that made something: a page of ours without words. `digest` is a keyed one of what was sent."""
+
+    __tablename__ = "form_result"
+
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"), primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    led_to: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime] = mapped_column(index=True)

@@ -17,8 +17,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 # A worker or a command waits so long for the lock, a request less: its thread is missed by those who only read.
 PATIENT_SECONDS = 30.0
 HURRIED_SECONDS = 5.0
-# With one thread nobody else is served meanwhile. A turn takes milliseconds, unless it is held up itself.
-SHORT_SECONDS = TURN_SECONDS = 0.4
+# With one thread nobody else is served meanwhile.
+SHORT_SECONDS = 0.4
+# A turn takes milliseconds, unless it is held up itself: where none ends for so long, the lock is held elsewhere.
+TURN_SECONDS = 0.6
 CONNECT_SECONDS = 5
 PROBED_BYTES = 64 * 1024
 PROBE_EVERY_SECONDS = 1.0
@@ -45,26 +47,38 @@ class Turns:
     """Lets the writers of one process to the database by turns, so that few threads wait for a lock held elsewhere."""
 
     def __init__(self, places: int) -> None:
-        self._free = threading.Semaphore(places)
+        self._free = places
+        self._moved = threading.Condition()
+        self._moved_at = 0.0
         self._jammed = False
 
     def take(self, *, hurried: bool) -> None:
-        """Wait for a turn. Raises Busy: who is hurried waits TURN_SECONDS, and not at all where another waited in vain.
+        """Wait for a turn; every turn that is taken is given back by leave().
 
-        Every turn that is taken is given back by leave().
+        Raises Busy: who is hurried waits while turns end, but for TURN_SECONDS at most in which none does, and not at
+        all where another waited in vain.
         """
-        seconds = PATIENT_SECONDS
-        if hurried:
-            seconds = 0 if self._jammed else TURN_SECONDS
-        if not self._free.acquire(timeout=seconds):
-            self._jammed = True
-            raise Busy
-        self._jammed = False
+        began = time.monotonic()
+        with self._moved:
+            while not self._free:
+                until = began + PATIENT_SECONDS
+                if hurried:
+                    until = min(began + HURRIED_SECONDS, max(began, self._moved_at) + TURN_SECONDS)
+                left = 0 if hurried and self._jammed else until - time.monotonic()
+                if left <= 0:
+                    self._jammed = True
+                    raise Busy
+                self._moved.wait(left)
+            self._free -= 1
+            self._jammed = False
 
     def leave(self) -> None:
         """Let the next one in."""
-        self._jammed = False
-        self._free.release()
+        with self._moved:
+            self._free += 1
+            self._moved_at = time.monotonic()
+            self._jammed = False
+            self._moved.notify()
 
 
 def bound_waiting(engine: Engine, connections: int) -> None:

@@ -103,14 +103,14 @@ def test_a_coach_is_pinged_and_cheers_with_one_tap_and_the_client_sees_it_on_the
     coach.goto("/people/learn")
 
     start_exposure(client, step)
-    coach.until(lambda: [title for title, _body in shown(coach)] == ["Robin is practising"])
+    coach.until(lambda: [title for title, _body in shown(coach)] == ["\u2068Robin\u2069 is practising"])
     (ping,) = coach.notifications()
     assert [action["action"] for action in ping["actions"]] == ["cheer"]
-    coach.tap_notification("Robin is practising", "cheer")
+    coach.tap_notification("\u2068Robin\u2069 is practising", "cheer")
     bar = client.locator("[data-part=cheer]")
     expect(bar).to_contain_text("This is hard, and you can do hard things.")
     expect(bar).to_contain_text("Sam")
-    coach.until(lambda: ("Robin is practising", "Your cheer is there.") in shown(coach))
+    coach.until(lambda: ("\u2068Robin\u2069 is practising", "Your cheer is there.") in shown(coach))
 
     client.locator("[data-part=cheer] button").tap()
     coach.goto("/people")
@@ -118,10 +118,10 @@ def test_a_coach_is_pinged_and_cheers_with_one_tap_and_the_client_sees_it_on_the
     coach.until(lambda: coach.script("document.querySelector('.cheered .hearted') !== null"))
 
     client.get_by_role("button", name="Finish", exact=True).tap()
-    coach.until(lambda: any(title == "Robin practised" for title, _body in shown(coach)))
+    coach.until(lambda: any(title == "\u2068Robin\u2069 practised" for title, _body in shown(coach)))
     assert len(shown(coach)) == 1, "the finish takes the place of the start"
     coach.goto("about:blank")
-    coach.tap_notification("Robin practised")
+    coach.tap_notification("\u2068Robin\u2069 practised")
     coach.to_tab(f"/people/{ping['data']['support']}")
     assert {post.outcome for post in push_service.posts} == {100}
 

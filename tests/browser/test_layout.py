@@ -112,6 +112,36 @@ def test_nothing_is_lost_on_the_pages_of_a_client_and_a_coach(small: Page, phone
     assert not lost, "\n".join(lost)
 
 
+def test_no_word_however_long_widens_a_page(small: Page, phone):
+    link = "https://example.org/" + "w" * 55
+    make_account(small.context)
+    coach = phone()
+    make_account(coach)
+    details = {"display_name": "N" * 80, "time_zone": "Europe/Lisbon", "check_in_minutes": "5"}
+    for who in (small.context, coach):
+        send(who, "/account/details", details)
+    steps = make_ladder(small.context, [("t" * 200, 70), (link, 10)])
+    words = {"title": "t" * 200, "response": link, "details": link, "suds": "70", "planned_minutes": "20"}
+    send(small.context, f"/steps/{steps[0]}/edit", words | {"check_in_minutes": "5", "stopping_rule": "time"})
+    fear = small.context.request.get("/ladder").text().partition("/edit")[0].rpartition("/")[2]
+    send(small.context, f"/ladder/{fear}/edit", {"name": "f" * 80})
+    send(small.context, "/ladder/new", {"name": "g" * 80})
+    now = datetime.now(UTC)
+    exposure = practise(small.context, steps[0], now - timedelta(minutes=10))
+    mine, theirs = become_coach(small.context, coach), become_coach(coach, small.context)
+    send(coach, f"/people/{mine}/cheers", {"text": link + "w" * 100})
+    send(small.context, f"/people/{theirs}/cheers", {"text": link + "w" * 100})
+    lost = []
+    for path in (
+        *("/today", "/ladder", f"/ladder/{fear}", f"/ladder/{fear}/rate", f"/ladder/{fear}/list"),
+        *(f"/steps/{steps[0]}{page}" for page in ("", "/edit", "/split", "/smaller", "/practice")),
+        *(f"/exposures/{exposure}", f"/calendar/days/{now.date()}"),
+        *("/people", f"/people/{theirs}", f"/supporters/{mine}", invite(coach)),
+    ):
+        lost += check(small, path)
+    assert not lost, "\n".join(lost)
+
+
 def test_nothing_is_lost_while_practising(small: Page):
     make_account(small.context)
     steps = make_ladder(small.context, [(LONG, 70), ("Look at a photo", 10)])

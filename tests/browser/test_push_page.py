@@ -10,9 +10,10 @@ import time
 import uuid
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Worker, expect
+from playwright.sync_api import BrowserContext, Page, Request, Route, Worker, expect
 
 from tests.make.forms import account_id, make_account, make_ladder, send, sign_in
 from tests.make.phone import Problems, all_sent, controlled, until
@@ -140,6 +141,12 @@ class Pushes:
         self.worker.evaluate(TAP, [tag, action])
 
 
+def form_id(request: Request) -> str:
+    """The id of the form that a request sends."""
+    (found,) = parse_qs(request.post_data or "")["form_id"]
+    return found
+
+
 def befriend(client: BrowserContext, coach: BrowserContext) -> str:
     """Let one account coach the other; the id of the relation."""
     send(client, "/people/invitations", {})
@@ -244,7 +251,7 @@ def test_a_cheer_shows_within_two_seconds_where_nothing_is_pushed(phone, signed_
     cheer(coach, support)
     signed_in.clock.run_for(2_000)
     expect(bar(signed_in)).to_contain_text("Still with you.")
-    expect(bar(signed_in)).to_contain_text("Robin, just now")
+    expect(bar(signed_in)).to_contain_text("\u2068Robin\u2069, just now")
     signed_in.clock.resume()
     signed_in.reload()
     ready(signed_in)
@@ -380,7 +387,7 @@ def test_one_tap_cheers_from_the_notification_and_says_so(phone, allowed: Page):
     allowed.goto("/today")
     pushes = Pushes(allowed)
     sent: list[str] = []
-    allowed.context.on("request", lambda request: sent.append(request.url) if "/cheers" in request.url else None)
+    allowed.context.on("request", lambda request: sent.append(form_id(request)) if "/cheers" in request.url else None)
     words = {"url": f"/people/{support}/cheers", "phrase": "hard", "sent": "Your cheer is there.", "failed": "Not yet."}
     action = {"action": "cheer", "title": "You can do hard things", "navigate": f"/people/{support}?phrase=hard"}
     pushes.push(f"/people/{support}", actions=[action], data={"kind": "started", "support": support, "cheer": words})
@@ -398,6 +405,41 @@ def test_one_tap_cheers_from_the_notification_and_says_so(phone, allowed: Page):
     until(allowed, lambda: any("minute" in each["body"] for each in pushes.shown()))
     assert "Not yet." not in [each["body"] for each in pushes.shown()]
     assert allowed.url.endswith("/today")
+    assert len({*sent}) == 2, "each tap is a form of its own"
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_tap_whose_answers_get_lost_is_one_cheer(phone, allowed: Page, problems: Problems, lost: int):
+    problems.allow("ERR_FAILED")
+    client = phone()
+    make_account(client)
+    support = befriend(client, allowed.context)
+    allowed.goto("/today")
+    pushes = Pushes(allowed)
+    sent: list[str] = []
+
+    def lose(route: Route) -> None:
+        answer = route.fetch()
+        sent.append(form_id(route.request))
+        if len(sent) <= lost:
+            route.abort()
+        else:
+            route.fulfill(response=answer)
+
+    allowed.context.route("**/cheers", lose)
+    words = {"url": f"/people/{support}/cheers", "phrase": "hard", "sent": "Your cheer is there.", "failed": "Not yet."}
+    action = {"action": "cheer", "title": "You can do hard things", "navigate": f"/people/{support}?phrase=hard"}
+    pushes.push(f"/people/{support}", actions=[action], data={"kind": "started", "cheer": words})
+    pushes.tap(action="cheer")
+    if lost == 2:
+        # It was sent once more by itself; now the notification offers to try again.
+        until(allowed, lambda: [each["body"] for each in pushes.shown()] == ["Not yet."])
+        assert allowed.url.endswith("/today")
+        pushes.worker.evaluate(TAP, ["tag", ""])
+    until(allowed, lambda: [each["body"] for each in pushes.shown()] == ["Your cheer is there."])
+    assert len(sent) == lost + 1
+    assert len({*sent}) == 1
+    assert client.request.get("/today").text().count("This is hard, and you can do hard things.") == 1
 
 
 def test_signed_out_a_cheer_leads_to_the_page_to_sign_in(allowed: Page):

@@ -166,10 +166,17 @@ class Client:
         self.plans[starts_on] = reference.Plan(starts_on, minutes, days_per_week=days)
 
     def pauses_for(self, first_day: date, last_day: date) -> uuid.UUID:
-        """Pause; the id is for ending it early."""
+        """Pause; the id is for ending it early. What overlaps is one pause."""
         raw = {"first_day": str(first_day), "last_day": str(last_day)}
         pause = plans.add_pause(self.session, self.account.id, raw, self.today, self.now)
         self.session.flush()
+        while met := [
+            key for key, one in self.pauses.items() if one.first_day <= last_day and one.last_day >= first_day
+        ]:
+            first_day = min([first_day, *(self.pauses[key].first_day for key in met)])
+            last_day = max([last_day, *(self.pauses[key].last_day for key in met)])
+            for key in met:
+                del self.pauses[key]
         self.pauses[pause.id] = reference.Pause(first_day, last_day)
         return pause.id
 
@@ -183,6 +190,12 @@ class Client:
             self.pauses[pause_id] = kept
         else:
             del self.pauses[pause_id]
+
+    def takes_back_pause(self, pause_id: uuid.UUID) -> None:
+        """Take a pause back that is over."""
+        plans.take_back_pause(self.session, plans.pause_of(self.session, self.account.id, pause_id), self.today)
+        self.session.flush()
+        del self.pauses[pause_id]
 
     def event(self, exposure: uuid.UUID, kind: str, at: datetime, **data: Any) -> exposure_events.IncomingEvent:
         """An event as the phone sends it; `at` is what the phone's clock showed."""

@@ -65,7 +65,7 @@ def make_ladder(context: BrowserContext, steps: Sequence[tuple[str, int]] = STEP
 
 def step_id(page: str, title: str) -> str:
     """The id of the step with this title on the page where steps are rated."""
-    fields = re.findall(r'for="suds-([0-9a-f-]{36})"[^>]*>\s*(.*?)\s*<', page)
+    fields = re.findall(r'for="suds-([0-9a-f-]{36})"[^>]*>\s*<bdi>(.*?)</bdi>', page)
     return next(found for found, label in fields if label == title)
 
 

@@ -55,8 +55,8 @@ def test_a_coach_hears_of_the_start_and_of_the_finish_and_the_second_takes_the_p
     crew.jobs.deliver_now()
     started, finished = push_service.delivered(phone)
     assert started.json["web_push"] == 8030
-    assert started.json["notification"]["title"] == "Robin is practising"
-    assert finished.json["notification"]["title"] == "Robin practised"
+    assert started.json["notification"]["title"] == "\u2068Robin\u2069 is practising"
+    assert finished.json["notification"]["title"] == "\u2068Robin\u2069 practised"
     assert started.json["notification"]["navigate"] == f"https://rung.example.org/people/{support}"
     assert started.json["notification"]["tag"] == finished.json["notification"]["tag"]
     assert started.headers["topic"] == finished.headers["topic"]
@@ -291,7 +291,10 @@ def test_a_cheer_reaches_the_clients_own_devices_and_no_one_elses(crew: Crew, pu
         cheers.send(session, crew.support(session, support), {"text": "Still with you."}, crew.clock())
     crew.jobs.deliver_now()
     (cheer,) = push_service.delivered(mine)
-    assert (cheer.json["notification"]["title"], cheer.json["notification"]["body"]) == ("Sam", "Still with you.")
+    assert (cheer.json["notification"]["title"], cheer.json["notification"]["body"]) == (
+        "\u2068Sam\u2069",
+        "\u2068Still with you.\u2069",
+    )
     assert cheer.json["notification"]["navigate"].endswith(f"/exposures/{exposure}")
     assert len(push_service.received(theirs)) == 1
 

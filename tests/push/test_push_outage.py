@@ -60,7 +60,10 @@ def test_practice_that_is_told_late_is_one_word_about_today(crew: Crew, push_ser
     crew.jobs.deliver_now()
     (told,) = push_service.delivered(phone)
     shown = told.json["notification"]
-    assert (shown["title"], shown["body"]) == ("Robin practised earlier today", "20 minutes, 2 days in a row")
+    assert (shown["title"], shown["body"]) == (
+        "\u2068Robin\u2069 practised earlier today",
+        "20 minutes, 2 days in a row",
+    )
     assert shown["navigate"].endswith(f"/people/{support}")
     assert SECRET not in told.payload.decode()
     assert told.headers["urgency"] == "normal"

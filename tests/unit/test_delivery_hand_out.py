@@ -100,11 +100,12 @@ def test_a_device_that_is_added_later_hears_what_comes_then(client: Client, sess
 
 
 def test_a_device_that_stopped_gets_nothing(client: Client, sam: Support, session: Session):
-    begins(client)
+    first = begins(client)
     sent(session, NOON, "gone")
-    exposes(client)
+    goes_on(client, first, "finished", 10 * A_MINUTE)
+    begins(client)
     assert takes(session, client.now) == []
-    assert fates(session)[1:] == ["started: no_device", "finished: no_device"]
+    assert fates(session)[1:] == ["finished: no_device", "started: no_device"]
 
 
 def test_a_test_goes_to_its_own_device_alone_at_any_hour(sam: Support, session: Session):

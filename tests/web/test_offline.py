@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from erp.storage.db import Sessions
-from tests.make.pages import HTMX, a_ladder, a_plan
+from tests.make.pages import HTMX, a_ladder, a_plan, an_exposure
 from tests.web.conftest import Phone
 
 
@@ -49,6 +49,31 @@ def test_the_practice_page_of_the_kit_has_a_place_for_all_that_a_step_says(clien
         assert place in page
     assert re.search(r'id="record">[^<]*</script>', page), "js/worker/worker.js writes into it"
     assert 'data-phase="before"' in page
+
+
+def test_what_a_phone_keeps_is_bounded_and_has_the_ladders_practised_last(client: Phone, sessions: Sessions):
+    for number in range(40):
+        a_ladder(sessions, client, f"fear {number}", [("s" * 200, 30)] * 5, details="d" * 2000, response="r" * 2000)
+    last = a_ladder(sessions, client, "dogs")
+    assert len(client.get("/kit").data) < 1_500_000
+    an_exposure(sessions, client, last.steps[0])
+    answer = client.get("/kit")
+    assert len(answer.data) < 1_500_000
+    kit = answer.json
+    assert kit["pages"]["/ladder"] == kit["pages"][f"/ladder/{last.fear}"]
+    assert {str(step) for step in last.steps} <= {step["id"] for step in kit["steps"]}
+    assert kit["next"] in [step["id"] for step in kit["steps"]]
+    assert {"/today", "/calendar", "/practice"} <= set(kit["pages"])
+    assert 5 <= len([path for path in kit["pages"] if path.startswith("/ladder/")]) <= 20
+
+
+def test_a_ladder_of_very_many_long_steps_leaves_room_for_the_rest(client: Phone, sessions: Sessions):
+    steps = [("s" * 200, suds % 100) for suds in range(400)]
+    a_ladder(sessions, client, "long", steps, details="d" * 2000, response="r" * 2000)
+    answer = client.get("/kit")
+    assert len(answer.data) < 1_500_000
+    assert answer.json["next"] in [step["id"] for step in answer.json["steps"]]
+    assert len(answer.json["steps"]) > 50
 
 
 def test_somebody_without_a_ladder_gets_a_kit_too(client: Phone):

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from erp.domain.account.account import PERSON_COLUMNS, Person
 from erp.domain.errors import NotFound
+from erp.domain.limits import MAX_SIGN_INS
 from erp.storage.account import Account, SignIn
 from erp.storage.db import table_of
 from erp.storage.notification import Device
@@ -25,7 +26,6 @@ from erp.storage.notification import Device
 IDLE = timedelta(days=90)
 LIFETIME = timedelta(days=365)
 MAX_BROWSER_NAME = 80
-MAX_SIGN_INS = 50  # of one person at a time; the one that was seen least lately gives way
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,14 +187,14 @@ def parse(raw: Mapping[str, Any]) -> IncomingEvent:
 
 
 def _start(fields: Fields) -> Start:
-    prediction = fields.text("prediction", 2000)
+    prediction = fields.text("prediction", 2000, multiline=True)
     likelihood = fields.whole_or_none("likelihood", 0, 100)
     return {
         "step": str(fields.identifier("step")),
         "expected_suds": fields.whole_or_none("expected_suds", 0, 100),
         "prediction": prediction,
         "likelihood": likelihood if prediction else None,
-        "response": fields.text("response", 2000),
+        "response": fields.text("response", 2000, multiline=True),
         "planned_minutes": fields.whole("planned_minutes", 1, MAX_MINUTES),
         "check_in_minutes": fields.whole("check_in_minutes", 0, 60, default=0),
         "stopping_rule": fields.one_of("stopping_rule", StoppingRule, default=StoppingRule.time),
@@ -206,7 +206,7 @@ def _note(fields: Fields) -> Note:
     return {
         "suds": fields.whole_or_none("suds", 0, 100),
         "outcome": fields.one_of_or_none("outcome", PredictionOutcome),
-        "learning": fields.text("learning", 2000),
+        "learning": fields.text("learning", 2000, multiline=True),
         "note": fields.text("note", 500),
     }
 

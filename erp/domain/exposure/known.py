@@ -32,7 +32,7 @@ KNOWN = select(
     _event.c.data,
 ).where(_asked_for)
 # What can be read of whatever is damaged.
-KNOWN_IDS = select(_event.c.id, _event.c.exposure_id).where(_asked_for)
+KNOWN_IDS = select(_event.c.id, _event.c.exposure_id, _event.c.kind).where(_asked_for)
 TOUCHED = select(
     _exposure.c.id,
     _exposure.c.account_id,

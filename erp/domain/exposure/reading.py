@@ -194,11 +194,6 @@ def runs(now: datetime) -> ColumnElement[bool]:
     return and_(Exposure.phase == Phase.running, or_(in_time, in_a_pause))
 
 
-def is_paused(exposure: Exposure) -> bool:
-    """Whether a running exposure is in a pause: nobody can say then when it is due."""
-    return exposure.phase == Phase.running and exposure.due_at is None
-
-
 def begun_at(due_at: datetime, planned_seconds: int) -> datetime:
     """When an exposure began, as if what was spent in pauses had never been; by this its minutes are counted."""
     return due_at - timedelta(seconds=planned_seconds)

@@ -9,11 +9,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from erp.domain.errors import NotFound
+from erp.domain.errors import Invalid, NotFound, Problem
 from erp.domain.fields import Fields
+from erp.domain.limits import MAX_FEARS, MAX_LISTED_STEPS, MAX_MICRO_STEPS, MAX_STEPS
 from erp.storage.db import table_of
 from erp.storage.ladder import Fear, Step
 
@@ -133,6 +134,13 @@ def practised_last(fears: Sequence[Fear]) -> Fear | None:
     return max(practised, key=lambda fear: fear.practised_at or fear.created_at, default=fears[0] if fears else None)
 
 
+def practised_first(fears: Sequence[Fear]) -> list[Fear]:
+    """The fears as they are likely to be wanted: those practised last before all, the others in their order."""
+    practised = [fear for fear in fears if fear.practised_at is not None]
+    practised.sort(key=lambda fear: fear.practised_at or fear.created_at, reverse=True)
+    return practised + [fear for fear in fears if fear.practised_at is None]
+
+
 def steps_to_rate(session: Session, fear: Fear) -> list[Step]:
     """The fear's active steps in the order in which they were listed."""
     return list(
@@ -240,6 +248,7 @@ def name_fear(
     name = fields.text("name", MAX_NAME_LENGTH, required=True)
     fields.check()
     if fear is None:
+        _check_room(session, fields, Fear, account_id, 1, MAX_FEARS)
         fear = Fear(id=uuid.uuid4(), account_id=account_id, name=name, created_at=now)
         session.add(fear)
     else:
@@ -247,13 +256,31 @@ def name_fear(
     return fear
 
 
+def _check_room(
+    session: Session, fields: Fields, model: type[Fear | Step], account_id: uuid.UUID, more: int, most: int
+) -> None:
+    """Refuse to add so many more where there would be too many. Raises Invalid."""
+    there = session.scalar(select(func.count()).select_from(model).where(model.account_id == account_id)) or 0
+    if there + more > most:
+        fields.wrong("", "too_many_fears" if model is Fear else "too_many_steps", most=most)
+    fields.check()
+
+
+def check_rows(titles: Sequence[str], most: int) -> None:
+    """Refuse a form of too many lines that say something, before anything is done with it. Raises Invalid."""
+    if sum(bool(title.strip()) for title in titles) > most:
+        raise Invalid({"": Problem("too_many_rows", {"most": most})})
+
+
 def list_steps(session: Session, fear: Fear, titles: Sequence[str], check_in_minutes: int, now: datetime) -> list[Step]:
     """Add a step for every title that is not empty; they are rated afterwards. Raises Invalid."""
+    check_rows(titles, MAX_LISTED_STEPS)
     fields = Fields({f"title-{number}": title for number, title in enumerate(titles)})
     kept = [title for name in fields.raw if (title := fields.text(name, MAX_TITLE_LENGTH))]
     if not kept:
         fields.wrong("title-0", "required")
     fields.check()
+    _check_room(session, fields, Step, fear.account_id, len(kept), MAX_STEPS)
     steps = [_new_step(session, fear, now, title=title, suds=FIRST_SUDS) for title in kept]
     for position, step in enumerate(steps):
         step.position = position
@@ -282,14 +309,15 @@ def save_step(
     title = fields.text("title", MAX_TITLE_LENGTH, required=True)
     suds = fields.whole("suds", 0, 100)
     values = {
-        "details": fields.text("details", MAX_TEXT_LENGTH),
-        "response": fields.text("response", MAX_TEXT_LENGTH),
+        "details": fields.text("details", MAX_TEXT_LENGTH, multiline=True),
+        "response": fields.text("response", MAX_TEXT_LENGTH, multiline=True),
         "planned_minutes": fields.whole("planned_minutes", 1, MAX_MINUTES),
         "check_in_minutes": fields.whole("check_in_minutes", 0, 60),
         "stopping_rule": fields.one_of("stopping_rule", StoppingRule),
     }
     fields.check()
     if step is None:
+        _check_room(session, fields, Step, fear.account_id, 1, MAX_STEPS)
         step = _new_step(session, fear, now, title=title, suds=suds)
     step.title = title
     _rate(step, suds)
@@ -303,6 +331,7 @@ def split_step(session: Session, step: Step, rows: Sequence[tuple[str, str]], no
 
     Rows without a title are left out. The micro-steps take over what else the step says.
     """
+    check_rows([title for title, _suds in rows], MAX_MICRO_STEPS)
     raw: dict[str, str] = {}
     for number, (title, suds) in enumerate(rows):
         raw |= {f"title-{number}": title, f"suds-{number}": suds}
@@ -315,6 +344,7 @@ def split_step(session: Session, step: Step, rows: Sequence[tuple[str, str]], no
     if not made:
         fields.wrong("title-0", "required")
     fields.check()
+    _check_room(session, fields, Step, step.account_id, len(made), MAX_STEPS)
     fear = session.get_one(Fear, step.fear_id)
     micro_steps = [_new_step(session, fear, now, title=title, suds=suds) for title, suds in made]
     for micro_step in micro_steps:

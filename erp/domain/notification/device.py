@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 
 from erp.domain.errors import Conflict, NotFound
 from erp.domain.fields import Fields
+from erp.domain.limits import MAX_DEVICES
 from erp.domain.notification.subscription import Subscription, digest
 from erp.storage.account import Account
 from erp.storage.notification import Device
 
 MAX_NAME_LENGTH = 80
-MAX_DEVICES = 20
 
 
 @dataclass(frozen=True, slots=True)

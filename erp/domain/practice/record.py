@@ -195,10 +195,21 @@ def count_day(session: Session, account_id: uuid.UUID, day: date, today: date) -
     _settle(session, totals, today)
 
 
+def settle_anew(session: Session, account_id: uuid.UUID, day: date, today: date) -> None:
+    """Compute the settled streak anew where something changed on a day that it covers."""
+    totals = session.get_one(PracticeTotals, account_id)
+    if totals.settled_through is None or day > totals.settled_through:
+        return
+    totals.settled_through = None
+    session.flush()
+    _settle(session, totals, today)
+
+
 def _settle(session: Session, totals: PracticeTotals, today: date) -> None:
     """Move the settled streak on to the last Sunday that nothing but a very late event can still change.
 
-    Pauses reach 7 days back and plans none, so four weeks leave room for a phone that was off for long.
+    Pauses reach 7 days back and plans none, so four weeks leave room for a phone that was off for long. A pause that is
+    taken back later settles it anew.
     """
     horizon = today - timedelta(days=SETTLE_AFTER_DAYS)
     sunday = monday_of(horizon) - ONE_DAY

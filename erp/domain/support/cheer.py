@@ -18,6 +18,7 @@ from erp.domain.dates import ONE_DAY, local_day
 from erp.domain.errors import NotFound
 from erp.domain.exposure.reading import runs
 from erp.domain.fields import Fields
+from erp.domain.limits import MAX_CHEERS_PER_EXPOSURE
 from erp.domain.notification.facts import CheerFacts
 from erp.domain.notification.kinds import Kind
 from erp.domain.notification.outbox import Notice, add
@@ -27,7 +28,6 @@ from erp.storage.support import Cheer, Support
 
 MAX_CHEER_LENGTH = 200
 CHEER_COOLDOWN = timedelta(minutes=1)
-MAX_CHEERS_PER_EXPOSURE = 20
 APOSTROPHES = str.maketrans(dict.fromkeys("‘’ʼ´`′", "'"))
 
 

@@ -14,13 +14,12 @@ from sqlalchemy.orm import Session
 
 from erp.domain.dates import ONE_DAY
 from erp.domain.errors import Conflict, NotFound
+from erp.domain.limits import MAX_INVITATIONS_A_DAY, MAX_OPEN_INVITATIONS
 from erp.domain.notification.kinds import PINGS, WANTED, Contact
 from erp.storage.account import Account
 from erp.storage.support import Invitation, Support
 
 KEEP_INVITATION_OPEN_FOR = timedelta(days=7)
-MAX_OPEN_INVITATIONS = 10
-MAX_INVITATIONS_A_DAY = 30
 
 
 class InvitationState(StrEnum):

@@ -7,17 +7,17 @@ where the client shares them with this supporter; what is not shared is not in t
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Row, and_, case, or_, select
 from sqlalchemy.orm import Session
 
 from erp.domain.dates import ONE_DAY, local_day, minutes_done, week_of
 from erp.domain.errors import NotFound
-from erp.domain.exposure.reading import begun_at, is_paused, runs
+from erp.domain.exposure.reading import begun_at, runs
 from erp.domain.ladder.ladder import StoppingRule
 from erp.domain.practice.days import COUNTS_FROM_SECONDS
 from erp.domain.practice.record import Practice, practices_of
@@ -27,6 +27,8 @@ from erp.storage.ladder import Step
 from erp.storage.support import Cheer, Support
 
 CHEERS_SHOWN = 5
+
+AnyRow = Row[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,38 +87,47 @@ class ClientView:
         return latest if latest and self.now and latest.sent_at >= self.now.started_at else None
 
 
-def shared_exposure(
-    support: Support, exposure: Exposure, title: str | None, now: datetime, *, running: bool
-) -> SharedExposure:
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What a client shares of one exposure beyond that it was: each is None where they do not, or there is none."""
+
+    title: str | None = None
+    curve: Sequence[Sequence[int]] | None = None
+    learning: str | None = None
+    note: str | None = None
+
+
+def _shared_exposure(
+    support: Support, row: AnyRow | None, written: Mapping[uuid.UUID, _Written], now: datetime, *, running: bool
+) -> SharedExposure | None:
     """The exposure, without what the client does not share with this supporter."""
-    assert exposure.started_at
-    assert exposure.local_date
-    curve = [(second, suds) for second, suds in exposure.curve] if support.shares_suds else None
-    words = tuple(text for text in (exposure.learning, exposure.note) if text) if support.shares_notes else None
+    if row is None:
+        return None
+    words = written.get(row.id, _Written())
     return SharedExposure(
-        id=exposure.id,
+        id=row.id,
         running=running,
-        paused=running and is_paused(exposure),
-        started_at=exposure.started_at,
-        local_date=exposure.local_date,
-        seconds=_seconds(exposure, now) if running else exposure.seconds,
-        planned_seconds=exposure.planned_seconds,
-        title=(title or None) if support.shares_titles else None,
-        curve=curve,
-        words=words,
+        paused=running and row.due_at is None,
+        started_at=row.started_at,
+        local_date=row.local_date,
+        seconds=_seconds(row, now) if running else row.seconds,
+        planned_seconds=row.planned_seconds,
+        title=words.title or None,
+        curve=[(second, suds) for second, suds in words.curve or ()] if support.shares_suds else None,
+        words=tuple(text for text in (words.learning, words.note) if text) if support.shares_notes else None,
     )
 
 
-def _seconds(exposure: Exposure, now: datetime) -> int:
+def _seconds(row: AnyRow, now: datetime) -> int:
     """How long a running exposure has lasted: in a pause as long as its events say, else by its planned end."""
-    if exposure.due_at is None:
-        return exposure.seconds
-    lasted = max((now - begun_at(exposure.due_at, exposure.planned_seconds)) // timedelta(seconds=1), 0)
-    return min(lasted, exposure.planned_seconds) if exposure.stopping_rule == StoppingRule.time else lasted
+    if row.due_at is None:
+        return int(row.seconds)
+    lasted = max((now - begun_at(row.due_at, row.planned_seconds)) // timedelta(seconds=1), 0)
+    return min(lasted, row.planned_seconds) if row.stopping_rule == StoppingRule.time else lasted
 
 
 def clients_of(session: Session, supporter_id: uuid.UUID, now: datetime) -> list[ClientView]:
-    """Everybody whom a person supports; who practises now first, then who practised last. Eight statements at most."""
+    """Everybody whom a person supports; who practises now first, then who practised last. Nine statements at most."""
     return _views(session, supporter_id, now)
 
 
@@ -140,6 +151,7 @@ def _views(session: Session, supporter_id: uuid.UUID, now: datetime, *which: Any
     practices = practices_of(session, todays)
     running = _running(session, todays, now)
     last = _last(session, practices, now)
+    written = _written(session, [support for support, _name, _zone in mine], running, last)
     cheers = _cheers(session, supporter_id, todays)
     views = []
     for support, name, _zone in mine:
@@ -149,8 +161,8 @@ def _views(session: Session, supporter_id: uuid.UUID, now: datetime, *which: Any
                 support_id=support.id,
                 name=name,
                 today=todays[client],
-                now=shared_exposure(support, *running[client], now, running=True) if client in running else None,
-                last=shared_exposure(support, *last[client], now, running=False) if client in last else None,
+                now=_shared_exposure(support, running.get(client), written, now, running=True),
+                last=_shared_exposure(support, last.get(client), written, now, running=False),
                 week=_week(practice),
                 streak=practice.totals().current,
                 days=practice.days,
@@ -172,33 +184,61 @@ def _week(practice: Practice) -> list[tuple[date, bool | None]]:
     return [(day.date, bool(day.exposures) if day.date <= practice.today else None) for day in days]
 
 
-def _running(
-    session: Session, clients: Iterable[uuid.UUID], now: datetime
-) -> dict[uuid.UUID, tuple[Exposure, str | None]]:
-    rows = session.execute(
-        select(Exposure, Step.title)
-        .outerjoin(Step, Step.id == Exposure.step_id)
-        .where(Exposure.account_id.in_(clients), runs(now))
-        .order_by(Exposure.started_at)
-    )
-    return {row.account_id: (row, title) for row, title in rows}
+# Nothing here is a text of the client's: those are read for the exposures that are shown, where they are shared.
+_COURSE = select(
+    Exposure.id,
+    Exposure.account_id,
+    Exposure.started_at,
+    Exposure.local_date,
+    Exposure.due_at,
+    Exposure.seconds,
+    Exposure.planned_seconds,
+    Exposure.stopping_rule,
+).order_by(Exposure.started_at)
 
 
-def _last(
-    session: Session, practices: Mapping[uuid.UUID, Practice], now: datetime
-) -> dict[uuid.UUID, tuple[Exposure, str | None]]:
+def _running(session: Session, clients: Iterable[uuid.UUID], now: datetime) -> dict[uuid.UUID, AnyRow]:
+    rows = session.execute(_COURSE.where(Exposure.account_id.in_(clients), runs(now)))
+    return {row.account_id: row for row in rows}
+
+
+def _last(session: Session, practices: Mapping[uuid.UUID, Practice], now: datetime) -> dict[uuid.UUID, AnyRow]:
     """The latest exposure of each client that counted and is over."""
     days = {client: max(practice.facts.practised, default=None) for client, practice in practices.items()}
     on_day = [and_(Exposure.account_id == client, Exposure.local_date == day) for client, day in days.items() if day]
     if not on_day:
         return {}
+    counted = (Exposure.ended, Exposure.seconds >= COUNTS_FROM_SECONDS, ~runs(now))
+    rows = session.execute(_COURSE.where(or_(*on_day), *counted))
+    return {row.account_id: row for row in rows}
+
+
+def _written(
+    session: Session, supports: Iterable[Support], *shown: Mapping[uuid.UUID, AnyRow]
+) -> dict[uuid.UUID, _Written]:
+    """What is shared of the exposures that are shown, by their ids: one statement, and none where nothing is."""
+    titles: list[uuid.UUID] = []
+    suds: list[uuid.UUID] = []
+    notes: list[uuid.UUID] = []
+    for support in supports:
+        ids = [rows[support.client_id].id for rows in shown if support.client_id in rows]
+        titles += ids if support.shares_titles else ()
+        suds += ids if support.shares_suds else ()
+        notes += ids if support.shares_notes else ()
+    if not (titles or suds or notes):
+        return {}
     rows = session.execute(
-        select(Exposure, Step.title)
+        select(
+            Exposure.id,
+            case((Exposure.id.in_(titles), Step.title)),
+            case((Exposure.id.in_(suds), Exposure.curve)),
+            case((Exposure.id.in_(notes), Exposure.learning)),
+            case((Exposure.id.in_(notes), Exposure.note)),
+        )
         .outerjoin(Step, Step.id == Exposure.step_id)
-        .where(or_(*on_day), Exposure.ended, Exposure.seconds >= COUNTS_FROM_SECONDS, ~runs(now))
-        .order_by(Exposure.started_at)
+        .where(Exposure.id.in_({*titles, *suds, *notes}))
     )
-    return {row.account_id: (row, title) for row, title in rows}
+    return {row[0]: _Written(*row[1:]) for row in rows}
 
 
 def _cheers(

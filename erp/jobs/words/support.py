@@ -8,6 +8,7 @@ from erp.domain.dates import minutes_done
 from erp.domain.notification.facts import CheerFacts, Facts, PracticeFacts, StartFacts, WeekFacts
 from erp.domain.notification.kinds import Kind
 from erp.domain.support.cheer import PHRASES
+from erp.domain.writing import isolated
 from erp.jobs.words.base import Action, Text, Words, says
 
 # The phrase that the button of a ping sends.
@@ -69,7 +70,7 @@ class Started(OfAPractice[StartFacts]):
     """A practice begins."""
 
     def open(self) -> Text:
-        title = self.gettext("%(name)s is practising") % {"name": self.facts.name}
+        title = self.gettext("%(name)s is practising") % {"name": isolated(self.facts.name)}
         return Text(title, self.gettext("A word from you can help them stay."))
 
 
@@ -78,7 +79,7 @@ class Finished(OfAnEnd):
     """A practice is finished."""
 
     def open(self) -> Text:
-        return Text(self.gettext("%(name)s practised") % {"name": self.facts.name}, self.sum())
+        return Text(self.gettext("%(name)s practised") % {"name": isolated(self.facts.name)}, self.sum())
 
 
 @says(Kind.goal)
@@ -86,7 +87,7 @@ class Goal(OfAnEnd):
     """With this practice the day's goal is reached."""
 
     def open(self) -> Text:
-        return Text(self.gettext("%(name)s reached today’s goal") % {"name": self.facts.name}, self.sum())
+        return Text(self.gettext("%(name)s reached today’s goal") % {"name": isolated(self.facts.name)}, self.sum())
 
 
 @says(Kind.milestone)
@@ -94,7 +95,7 @@ class Milestone(OfAnEnd):
     """With this practice the streak reaches a milestone."""
 
     def open(self) -> Text:
-        return Text(self.streak(), self.gettext("%(name)s practised again.") % {"name": self.facts.name})
+        return Text(self.streak(), self.gettext("%(name)s practised again.") % {"name": isolated(self.facts.name)})
 
 
 @says(Kind.earlier)
@@ -102,7 +103,7 @@ class Earlier(OfAnEnd):
     """There was practice today, of which nothing could be told in time."""
 
     def open(self) -> Text:
-        return Text(self.gettext("%(name)s practised earlier today") % {"name": self.facts.name}, self.sum())
+        return Text(self.gettext("%(name)s practised earlier today") % {"name": isolated(self.facts.name)}, self.sum())
 
 
 @says(Kind.weekly)
@@ -112,7 +113,7 @@ class Weekly(OfAClient[WeekFacts]):
     def open(self) -> Text:
         days = self.ngettext("%(num)s practice day", "%(num)s practice days", self.facts.days)
         body = f"{days % {'num': self.facts.days}}, {self.minutes(self.facts.seconds)}"
-        return Text(self.gettext("The week of %(name)s") % {"name": self.facts.name}, body)
+        return Text(self.gettext("The week of %(name)s") % {"name": isolated(self.facts.name)}, body)
 
 
 @says(Kind.cheer)
@@ -120,7 +121,7 @@ class Cheer(Words[CheerFacts]):
     """A supporter's word to the client: a tap opens the practice that it belongs to."""
 
     def open(self) -> Text:
-        return Text(self.facts.name, self.facts.text)
+        return Text(isolated(self.facts.name), isolated(self.facts.text))
 
     def discreet(self) -> str:
         return self.gettext("You have a message.")

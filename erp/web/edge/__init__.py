@@ -10,7 +10,7 @@ from htmx_flask import Htmx
 
 from erp.services import services
 from erp.settings import Settings
-from erp.web.edge import compression, errors, guard, log, paths, signin
+from erp.web.edge import compression, errors, forms, guard, log, paths, signin
 from erp.web.edge.marks import mark_page
 from erp.web.edge.request import close_db
 
@@ -23,6 +23,7 @@ def install(app: Flask, settings: Settings) -> None:
     """Put the edge around an application: sessions, sign-in, checks, headers, errors and the log."""
     log.install()
     paths.install(app)
+    forms.install(app)
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,

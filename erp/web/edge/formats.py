@@ -19,6 +19,7 @@ from markupsafe import Markup
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
+from erp.domain import writing
 from erp.domain.dates import minutes_done, zone_info
 from erp.services import services
 from erp.web.edge.curve import drawn, sparkline
@@ -55,7 +56,7 @@ def install(app: Flask) -> frozenset[str]:
     app.context_processor(_language)
     for function in (
         minutes, hours, daylong, daymedium, monthname, monthyear, weekdaymini, weekdaylong, clock, number,
-        drawn, sparkline,
+        drawn, sparkline, bdi, isolated,
     ):  # fmt: skip
         app.add_template_filter(function)
     with app.app_context():
@@ -108,6 +109,16 @@ def _best_locale(header: str, languages: frozenset[str]) -> str:
         if quality and locale.language in languages | {"en"}:
             return DEFAULT_LOCALE if str(locale) == "en" else str(locale)
     return DEFAULT_LOCALE
+
+
+def bdi(words: str) -> Markup:
+    """What somebody wrote, for a page: in any direction and of any length, it leaves the words around it in place."""
+    return Markup("<bdi>{}</bdi>").format(words)
+
+
+def isolated(words: str) -> str:
+    """What somebody wrote, for an attribute: the same without an element."""
+    return writing.isolated(words.striptags() if isinstance(words, Markup) else words)
 
 
 def minutes(seconds: float) -> str:

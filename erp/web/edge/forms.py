@@ -2,21 +2,65 @@
 
 GET shows the page by `form_page`. POST calls the rule. On Invalid it shows the same page with the error; else it
 commits, and sends the person on by `see_other`, or by `form_saved` where a form saves by itself and stays.
+
+A form that makes something carries an id (the macro `once`). Its POST asks `result_before` first, and commits by
+`made`: sent again, it leads where it led the first time.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import render_template, request
+from flask import Flask, g, render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import IntegrityError
 
+from erp.domain.account import sending
 from erp.domain.errors import Invalid
+from erp.services import services
 from erp.web.edge.formats import MOST_USUAL_CHECK_IN, check_in_options
 from erp.web.edge.notices import SAVED, done
 from erp.web.edge.problems import sentences
-from erp.web.edge.request import by_htmx
+from erp.web.edge.request import by_htmx, db, me, now
+
+# Not "form": a field of that name would hide to which form a button belongs.
+FORM_ID = "form_id"
+
+
+def install(app: Flask) -> None:
+    """Let templates give a form its id."""
+    app.jinja_env.globals["form_id"] = uuid.uuid4
+
+
+def result_before(*, without_id: bool = False) -> str | None:
+    """Where this form led when it was sent before: its path, else None.
+
+    `without_id`: from a page of the version before, the same words a moment later are the same form too.
+    """
+    has_id = bool(request.form.get(FORM_ID))
+    if not (has_id or (without_id and request.form)):
+        return None
+    secret = services().settings.secret_keys[0]
+    g.form_digest = sending.digest_of(secret, request.path, list(request.form.items(multi=True)))
+    return sending.result_of(db(), me().id, g.form_digest, now(), has_id=has_id)
+
+
+def made(url: str) -> str:
+    """Commit what a form made, and say where to go: to `url`, or where the same form led that was taken just now."""
+    digest: bytes | None = g.get("form_digest")
+    if digest is not None:
+        try:
+            sending.keep_result(db(), me().id, digest, url, now())
+        except IntegrityError:
+            db().rollback()
+            before = sending.result_of(db(), me().id, digest, now(), has_id=True)
+            if before is None:
+                raise
+            return before
+    db().commit()
+    return url
 
 
 @dataclass(frozen=True, slots=True)

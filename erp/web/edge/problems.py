@@ -30,6 +30,12 @@ SENTENCES = {
     "plan_start": _("A plan can start today or later, within a year."),
     "pause_start": _("A pause can start up to 7 days back, or within a year."),
     "pause_end": _("Please end the pause on or after its first day, within a year."),
+    "too_many_rows": _("That is a lot at once. Please send %(most)s lines at most, and the others afterwards."),
+    "too_many_fears": _("%(most)s ladders are as many as Rung can hold for one person. You can rename one of them."),
+    "too_many_steps": _("%(most)s steps are as many as Rung can hold for one person. You can change one of them."),
+    "too_many_pauses": _("%(most)s pauses are as many as Rung can hold for one person."),
+    "too_many_exposures": _("This is more practice on one day than Rung can hold. What it has of the day is safe."),
+    "too_many_events": _("This practice holds as many taps and notes as Rung can keep. What it has of it is safe."),
     "reassurance": _(
         "This reads like reassurance. A promise takes the doubt away for a minute, and staying with the doubt is the "
         "exercise. Saying that it is hard, and that they can do it, helps more."

@@ -27,6 +27,11 @@ def db() -> Session:
     return found
 
 
+def only_read() -> None:
+    """Let a POST only read: it was refused before it took the write lock, and changes nothing."""
+    g.setdefault("db", services().sessions.reading())
+
+
 def close_db(_error: BaseException | None) -> None:
     """Close the session at the request's end, where one was opened."""
     found: Session | None = g.pop("db", None)

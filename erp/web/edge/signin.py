@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, Response, current_app, redirect, request, session, url_for
+from flask import Flask, Request, Response, current_app, g, redirect, request, session, url_for
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_login import LoginManager, UserMixin, current_user, login_user
 from sqlalchemy.exc import OperationalError
@@ -153,8 +153,16 @@ def safe_next(target: str | None) -> str:
 
 def _load_visitor(key: str) -> Visitor | None:
     token = key if "." not in key else _adopted(key)
-    found = token and sign_in.person_at(db(), token, now())
+    found = token and _person_at(token)
     return Visitor(found[1], found[0], token) if found and token else None
+
+
+def _person_at(token: str) -> tuple[uuid.UUID, Person] | None:
+    if request.method in SAFE_METHODS or "db" in g:
+        return sign_in.person_at(db(), token, now())
+    # What a form says is read and judged before its view takes the write lock.
+    with services().sessions.reading() as reading:
+        return sign_in.person_at(reading, token, now())
 
 
 def _adopted(key: str) -> str | None:

@@ -20,6 +20,7 @@ from erp.domain.exposure.reading import events_of, exposure_if_known, exposure_o
 from erp.domain.fields import Fields
 from erp.domain.ladder.ladder import step_of
 from erp.domain.recording import Receipt, record
+from erp.web.edge.forms import FORM_ID
 from erp.web.edge.log import log_set_aside
 from erp.web.edge.problems import sentences
 from erp.web.edge.request import db, me, now, see_other, wake
@@ -92,7 +93,7 @@ def _refusal(event_id: str, error: Invalid) -> dict[str, str]:
 
 def _take_form() -> ResponseReturnValue:
     """One event as an ordinary form; the server makes the ids and the time where there is no JavaScript."""
-    made = {"id": str(uuid7()), "exposure": str(uuid7()), "at": stamp(now())}
+    made = {**_ids(), "at": stamp(now())}
     raw = made | {name: value for name, value in request.form.items() if value or name not in made}
     try:
         event = parse(raw)
@@ -109,6 +110,15 @@ def _take_form() -> ResponseReturnValue:
     _commit(receipt)
     gave_way = next(iter(receipt.gave_way), None)
     return see_other(url_for("exposure.exposure", exposure_id=event.exposure_id, gave_way=gave_way))
+
+
+def _ids() -> dict[str, str]:
+    """The ids of an event and of its exposure: for a form that is sent again they are the same."""
+    form = Fields(request.form)
+    sent = form.identifier(FORM_ID)
+    if sent is None:
+        return {"id": str(uuid7()), "exposure": str(uuid7())}
+    return {name: str(uuid.uuid5(sent, f"{request.form.get('kind')} {name} {me().id}")) for name in ("id", "exposure")}
 
 
 def _honest_end(event: IncomingEvent) -> datetime:

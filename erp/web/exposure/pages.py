@@ -125,6 +125,7 @@ def practice_page(
         exposure=view,
         record=_record(step, shown, events, state),
         unknown=shown is not None and view is None,
+        sending=uuid.uuid4(),
         running=running if running and running.id != shown else None,
         account=me(),
         errors=errors or {},

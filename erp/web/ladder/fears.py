@@ -9,14 +9,16 @@ from flask.typing import ResponseReturnValue
 
 from erp.domain.errors import Invalid
 from erp.domain.ladder import ladder as ladders
+from erp.domain.limits import MAX_LISTED_STEPS
 from erp.domain.practice.plan import has_plan
 from erp.storage.ladder import Fear, Step
-from erp.web.edge.forms import form_page, slider_value, values_of
-from erp.web.edge.request import db, me, now, see_other
+from erp.web.edge.forms import form_page, made, result_before, slider_value, values_of
+from erp.web.edge.request import db, me, now, only_read, see_other
 from erp.web.ladder import blueprint
 from erp.web.ladder.pages import ladder_page, my_fear
 
 BLANK_TITLES = 6
+MAX_ROWS_SHOWN_AGAIN = 100
 
 
 @blueprint.get("/ladder")
@@ -37,12 +39,14 @@ def new_fear() -> ResponseReturnValue:
 @blueprint.post("/ladder/new")
 def add_fear() -> ResponseReturnValue:
     """Name a fear; the steps come next."""
+    before = result_before(without_id=True)
+    if before:
+        return see_other(before)
     try:
         fear = ladders.name_fear(db(), me().id, request.form, now())
     except Invalid as error:
         return _new_fear_page(error)
-    db().commit()
-    return see_other(url_for("ladder.list_steps", fear_id=fear.id))
+    return see_other(made(url_for("ladder.list_steps", fear_id=fear.id)))
 
 
 def _new_fear_page(error: Invalid | None = None) -> ResponseReturnValue:
@@ -59,13 +63,21 @@ def list_steps(fear_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.post("/ladder/<uuid:fear_id>/list")
 def add_steps(fear_id: uuid.UUID) -> ResponseReturnValue:
     """List a few steps in one's own words; the ratings come next."""
-    fear, titles = my_fear(fear_id), request.form.getlist("title")
+    titles = request.form.getlist("title")
+    try:
+        ladders.check_rows(titles, MAX_LISTED_STEPS)
+    except Invalid as error:
+        only_read()
+        return _list_steps_page(my_fear(fear_id), titles[:MAX_ROWS_SHOWN_AGAIN], error)
+    fear = my_fear(fear_id)
+    before = result_before(without_id=True)
+    if before:
+        return see_other(before)
     try:
         ladders.list_steps(db(), fear, titles, me().check_in_minutes, now())
     except Invalid as error:
         return _list_steps_page(fear, titles, error)
-    db().commit()
-    return see_other(url_for("ladder.rate_steps", fear_id=fear.id))
+    return see_other(made(url_for("ladder.rate_steps", fear_id=fear.id)))
 
 
 def _list_steps_page(fear: Fear, titles: list[str], error: Invalid | None = None) -> ResponseReturnValue:

@@ -12,13 +12,15 @@ from flask_babel import gettext as _
 from erp.domain.errors import Invalid
 from erp.domain.exposure.reading import latest_of_step
 from erp.domain.ladder import ladder as ladders
+from erp.domain.limits import MAX_MICRO_STEPS
 from erp.storage.ladder import Fear, Step
-from erp.web.edge.forms import check_ins, form_page, slider_value, values_of
-from erp.web.edge.request import db, me, now, see_other
+from erp.web.edge.forms import check_ins, form_page, made, result_before, slider_value, values_of
+from erp.web.edge.request import db, me, now, only_read, see_other
 from erp.web.ladder import blueprint
 from erp.web.ladder.pages import my_fear, my_step
 
 MICRO_STEPS = 4
+MAX_ROWS_SHOWN_AGAIN = 40
 EXPOSURES_SHOWN = 10
 DETAILS = ("title", "details", "suds", "response", "planned_minutes", "check_in_minutes", "stopping_rule")
 
@@ -66,12 +68,14 @@ def new_step(fear_id: uuid.UUID) -> ResponseReturnValue:
 def add_step(fear_id: uuid.UUID) -> ResponseReturnValue:
     """Add one step to a ladder."""
     fear = my_fear(fear_id)
+    before = result_before(without_id=True)
+    if before:
+        return see_other(before)
     try:
         ladders.save_step(db(), fear, request.form, now())
     except Invalid as error:
         return _new_step_page(fear, error)
-    db().commit()
-    return see_other(url_for("ladder.ladder", fear_id=fear.id))
+    return see_other(made(url_for("ladder.ladder", fear_id=fear.id)))
 
 
 def _new_step_page(fear: Fear, error: Invalid | None = None) -> ResponseReturnValue:
@@ -163,14 +167,26 @@ def split_step(step_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.post("/steps/<uuid:step_id>/split")
 def add_micro_steps(step_id: uuid.UUID) -> ResponseReturnValue:
     """Make micro-steps out of a step."""
+    rows = _micro_rows(request.form.getlist("title"), request.form.getlist("suds"))
+    try:
+        ladders.check_rows([title for title, _suds in rows], MAX_MICRO_STEPS)
+    except Invalid as error:
+        only_read()
+        return _split_page(my_step(step_id), rows[:MAX_ROWS_SHOWN_AGAIN], error)
     found = my_step(step_id)
-    rows = list(zip(request.form.getlist("title"), request.form.getlist("suds"), strict=False))
+    before = result_before(without_id=True)
+    if before:
+        return see_other(before)
     try:
         ladders.split_step(db(), found, rows, now())
     except Invalid as error:
         return _split_page(found, rows, error)
-    db().commit()
-    return see_other(url_for("ladder.ladder", fear_id=found.fear_id))
+    return see_other(made(url_for("ladder.ladder", fear_id=found.fear_id)))
+
+
+def _micro_rows(titles: list[str], suds: list[str]) -> list[tuple[str, str]]:
+    """The titles with their ratings, empty where there is none."""
+    return [(title, suds[number] if number < len(suds) else "") for number, title in enumerate(titles)]
 
 
 def _split_page(found: Step, rows: list[tuple[str, str]], error: Invalid | None = None) -> ResponseReturnValue:

@@ -8,7 +8,7 @@ from datetime import date
 
 from flask import abort, render_template
 
-from erp.domain.dates import ONE_DAY
+from erp.domain.dates import ONE_DAY, read_date
 from erp.domain.exposure.reading import exposures_on
 from erp.domain.practice.days import DayState, DayView
 from erp.domain.practice.record import Practice, practice_of
@@ -60,6 +60,7 @@ def year(year: int) -> str:
     practice = practice_of(db(), me().id, today(), first, date(year, 12, 31))
     return render_template(
         "practice/year.html",
+        today=today(),
         year=year,
         previous=year - 1 if year > FIRST_MONTH.year else None,
         next=year + 1 if year < LAST_MONTH.year else None,
@@ -82,9 +83,8 @@ def _mark(day: DayView, x: int, y: int) -> Mark:
 @blueprint.get("/calendar/days/<day>")
 def day(day: str) -> str:
     """Show one day with its exposures."""
-    try:
-        chosen = date.fromisoformat(day)
-    except ValueError:
+    chosen = read_date(day)
+    if chosen is None:
         abort(404)
     _month(chosen.year, chosen.month)
     shown = practice_of(db(), me().id, today(), chosen, chosen).between(chosen, chosen)[0]

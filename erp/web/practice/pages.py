@@ -99,6 +99,7 @@ def month_page(first: date) -> str:
     totals = practice.totals()
     return render_template(
         "practice/_month.html" if by_htmx() else "practice/calendar.html",
+        today=today(),
         month=first,
         names_year=first.year != today().year,
         turns=list(_turns(first)),

@@ -12,12 +12,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from erp.domain.dates import ONE_DAY
 from erp.domain.errors import Invalid
 from erp.domain.practice import plan as plans
 from erp.domain.practice.days import PlanKind, PlanView
 from erp.domain.practice.record import practice_of
 from erp.web.edge.formats import daylong, minutes
-from erp.web.edge.forms import form_page
+from erp.web.edge.forms import form_page, made, result_before
 from erp.web.edge.request import db, me, now, see_other, today
 from erp.web.practice import blueprint
 from erp.web.practice.pages import WEEK
@@ -49,6 +50,7 @@ class PlanForm:
     days_per_week: str
     weekdays: Sequence[Weekday]
     starts_on: str
+    opened_on: str
 
 
 @blueprint.get("/plan")
@@ -61,12 +63,19 @@ def plan() -> ResponseReturnValue:
 def set_plan() -> ResponseReturnValue:
     """Commit to minutes a day and days a week, from a date on."""
     weekdays = request.form.getlist("weekdays")
+    before = result_before()
+    if before:
+        return see_other(before)
     try:
-        plans.set_plan(db(), me().id, {**request.form, "weekdays": weekdays}, today())
+        plans.set_plan(db(), me().id, {**_opened_on(), **request.form, "weekdays": weekdays}, today())
     except Invalid as error:
         return _plan_page(error, chosen=weekdays)
-    db().commit()
-    return see_other(url_for("practice.today"))
+    return see_other(made(url_for("practice.today")))
+
+
+def _opened_on() -> dict[str, str]:
+    """The day to assume for a page of the version before, which does not say when it was opened."""
+    return {"opened_on": (today() - ONE_DAY).isoformat()}
 
 
 def _plan_page(
@@ -90,6 +99,7 @@ def _plan_page(
         pause_form=request.form if error and sent == "pause" else {},
         upcoming=next((_upcoming(each) for each in facts.plans if each.starts_on > day), None),
         pauses=[pause for pause in facts.pauses if pause.last_day >= day],
+        past_pauses=[pause for pause in facts.pauses if plans.can_be_taken_back(pause.last_day, day)],
         first=bool(request.values.get("first")),
         today=day,
     )
@@ -113,6 +123,7 @@ def _plan_form(values: Mapping[str, object], chosen: list[str], day: date) -> Pl
         days_per_week=str(values.get("days_per_week")),
         weekdays=[Weekday(number, each, str(number) in chosen) for number, each in enumerate(WEEK)],
         starts_on=str(values.get("starts_on", day)),
+        opened_on=str(values.get("opened_on", day)),
     )
 
 
@@ -140,17 +151,27 @@ def call_off_plan() -> ResponseReturnValue:
 @blueprint.post("/plan/pauses")
 def add_pause() -> ResponseReturnValue:
     """Expect nothing for a while."""
+    before = result_before()
+    if before:
+        return see_other(before)
     try:
         plans.add_pause(db(), me().id, request.form, today(), now())
     except Invalid as error:
         return _plan_page(error, "practice/_pause_form.html", sent="pause")
-    db().commit()
-    return see_other(url_for("practice.plan"))
+    return see_other(made(url_for("practice.plan")))
 
 
 @blueprint.post("/plan/pauses/<uuid:pause_id>/end")
 def end_pause(pause_id: uuid.UUID) -> ResponseReturnValue:
     """End a pause today, or call off one that has not begun."""
     plans.end_pause(db(), plans.pause_of(db(), me().id, pause_id), today())
+    db().commit()
+    return see_other(url_for("practice.plan"))
+
+
+@blueprint.post("/plan/pauses/<uuid:pause_id>/take-back")
+def take_back_pause(pause_id: uuid.UUID) -> ResponseReturnValue:
+    """Take back a pause of the past days."""
+    plans.take_back_pause(db(), plans.pause_of(db(), me().id, pause_id), today())
     db().commit()
     return see_other(url_for("practice.plan"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from flask import Response, jsonify
+
+from erp.web.edge import request
 from erp.web.practice import blueprint
 from erp.web.practice.pages import today_page
 
@@ -10,3 +13,9 @@ from erp.web.practice.pages import today_page
 def today() -> str:
     """Show what there is to do today, and how far this week has come."""
     return today_page()
+
+
+@blueprint.get("/today/date")
+def date() -> Response:
+    """Tell a page that was left open which day it is by now, where the client lives."""
+    return jsonify(day=request.today().isoformat())

@@ -11,6 +11,7 @@ from erp.domain.errors import Invalid, Problem
 from erp.domain.support import cheer as cheers
 from erp.domain.support.relation import support_for_supporter
 from erp.domain.support.sharing import client_of
+from erp.web.edge.forms import made, result_before
 from erp.web.edge.notices import SENT, done
 from erp.web.edge.problems import sentences
 from erp.web.edge.request import by_htmx, db, me, now, see_other, wake, wants_json
@@ -23,13 +24,14 @@ from erp.web.support.pages import INSTEAD, Said, client_card, client_page, phras
 def send(support_id: uuid.UUID) -> ResponseReturnValue:
     """Send a cheer: a phrase by its key, or a text. The service worker, for a tap on a notification, gets JSON."""
     support, _name = support_for_supporter(db(), me().id, support_id)
-    try:
-        cheers.send(db(), support, _words(), now())
-    except Invalid as error:
-        db().rollback()
-        return _refused(support_id, error)
-    db().commit()
-    wake()
+    if result_before() is None:
+        try:
+            cheers.send(db(), support, _words(), now())
+        except Invalid as error:
+            db().rollback()
+            return _refused(support_id, error)
+        made(url_for("support.client", support_id=support_id))
+        wake()
     if wants_json():
         return jsonify(sent=True)
     if by_htmx():

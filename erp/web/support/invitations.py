@@ -13,9 +13,11 @@ from markupsafe import Markup
 
 from erp.domain.dates import local_day
 from erp.domain.errors import Conflict, NotFound
+from erp.domain.limits import MAX_OPEN_INVITATIONS
 from erp.domain.support import invitation as invitations
 from erp.domain.support import relation as relations
 from erp.domain.support.invitation import InvitationState, InvitationView
+from erp.web.edge.forms import made, result_before
 from erp.web.edge.notices import WITHDRAWN, done, says
 from erp.web.edge.request import db, me, now, own_origin, see_other
 from erp.web.edge.signin import public
@@ -58,18 +60,20 @@ def _drawn(link: str) -> Markup:
 @blueprint.post("/people/invitations")
 def new_invitation() -> ResponseReturnValue:
     """Make an invitation."""
+    before = result_before()
+    if before:
+        return see_other(before)
     try:
         invitations.invite(db(), me().id, now())
     except Conflict:
         db().rollback()
-        many = len(invitations.open_invitations(db(), me().id, now())) >= invitations.MAX_OPEN_INVITATIONS
+        many = len(invitations.open_invitations(db(), me().id, now())) >= MAX_OPEN_INVITATIONS
         return _invite_page(
             _("Ten invitations are open already. Withdraw one first, and then make a new one.")
             if many
             else _("That was enough for one day. Tomorrow you can make new ones.")
         ), 409
-    db().commit()
-    return see_other(url_for("support.invite"))
+    return see_other(made(url_for("support.invite")))
 
 
 @blueprint.post("/people/invitations/<uuid:invitation_id>/withdraw")

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import url_for
-from flask_babel import gettext as _
 from flask_login import current_user
+from markupsafe import Markup
 
 from erp.domain.support.invitation import InvitationState, InvitationView
 from erp.storage.support import Support
+from erp.web.edge.formats import bdi
+from erp.web.edge.formats import text as _
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def missing() -> Invited:
 
 def known(invitation: InvitationView, support: Support) -> Invited:
     """Whoever opened it coaches the client already."""
-    name = invitation.client
+    name = bdi(invitation.client)
     lead = _("There is nothing more to do here.")
     if invitation.state == InvitationState.open:
         lead = _("There is nothing more to do here. The invitation stays free for somebody else.")
@@ -61,7 +63,7 @@ def own(invitation: InvitationView) -> Invited:
 
 def to_somebody(invitation: InvitationView, path: str) -> Invited:
     """Somebody else opened it, whom it may be meant for."""
-    name = invitation.client
+    name = bdi(invitation.client)
     match invitation.state:
         case InvitationState.open:
             return _to_accept(name, path)
@@ -74,7 +76,7 @@ def to_somebody(invitation: InvitationView, path: str) -> Invited:
     return Invited(_over(invitation.state), lead, _to_the_start())
 
 
-def _to_accept(name: str, path: str) -> Invited:
+def _to_accept(name: Markup, path: str) -> Invited:
     accept, links = (
         None,
         [

@@ -67,15 +67,16 @@ export function remember(running, known) {
   else if (recall()?.id === known.id) save(phone, RUNNING, null);
 }
 
-/** A form's own data; numbers as numbers, empty fields left out. */
+/** A form's own data; numbers as numbers, empty fields and what only a plain form needs left out. */
 export function read(form) {
   const data = {};
   for (const [name, value] of new FormData(form)) {
-    if (value && name !== "kind" && name !== "exposure") data[name] = NUMBERS.includes(name) ? Number(value) : value;
+    if (value && !PLAIN.includes(name)) data[name] = NUMBERS.includes(name) ? Number(value) : value;
   }
   return data;
 }
 
+const PLAIN = ["kind", "exposure", "form_id"];
 const NUMBERS = ["suds", "rating", "expected_suds", "likelihood", "planned_minutes", "check_in_minutes", "minutes"];
 
 /** Put `value` on a slider, and tell whoever shows its number. */

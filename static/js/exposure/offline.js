@@ -13,12 +13,11 @@ const { account } = document.documentElement.dataset;
 const { kept } = JSON.parse(page.querySelector("#record").textContent);
 
 function fill(step) {
-  document.title = filled(document.title, step);
-  for (const element of page.querySelectorAll("h1, p")) {
-    const [, name] = element.textContent.match(/\{(title|details|response)\}/) ?? [];
+  for (const words of page.querySelectorAll("bdi")) {
+    const [, name] = words.textContent.match(/^\{(title|details|response)\}$/) ?? [];
     if (!name) continue;
-    if (step[name] || name === "title") element.textContent = filled(element.textContent.trim(), step);
-    else element.remove();
+    if (step[name] || name === "title") words.textContent = step[name];
+    else words.parentElement.remove();
   }
   if (step.stopping_rule === "halved") page.dataset.textEnd = page.dataset.textEndHalved;
   const form = page.querySelector("form[data-kind=started]");
@@ -29,8 +28,6 @@ function fill(step) {
   }
   offerMinutes(form.querySelector(".chips"), step);
 }
-
-const filled = (text, step) => text.replace(/\{(title|details|response)\}/, (_all, name) => step[name]);
 
 /** The lengths to choose from, as `_lengths` in erp/web/exposure/pages.py offers them. */
 function offerMinutes(chips, { planned_minutes: planned, plan_minutes: plan, minutes: asked }) {

@@ -67,7 +67,7 @@ function fill(name, template, runs, steps) {
 function row(template, { id, phase, seconds, started }, step) {
   const part = template.content.cloneNode(true);
   part.querySelector("a").href += `${id}?step=${started.step}`;
-  part.querySelector("b").textContent = step?.title ?? "";
+  part.querySelector("bdi").textContent = step?.title ?? "";
   const time = spent(seconds, { minutes: textMinutes, seconds: textSeconds });
   const text = phase === "running" ? textRunning : textRun.replace("{time}", time);
   part.querySelector(".second").textContent = text.replace("{start}", timeOfDay(started.time, undefined, timeZone));

@@ -48,6 +48,20 @@ document.addEventListener("visibilitychange", () => {
 });
 markOffline();
 
+/** A page that shows a day may be left open over midnight, or the zone is another by now: only the server knows which. */
+async function lookAtTheDay() {
+  if (document.hidden) return;
+  const headers = { Accept: "application/json" };
+  const answer = await fetch("/today/date", { headers, cache: "no-store" }).catch(() => null);
+  const { day } = (answer?.ok && (await answer.json().catch(() => null))) || root.dataset;
+  if (day !== root.dataset.day && ![...document.querySelectorAll("input, textarea")].some(isTyped)) location.reload();
+}
+
+if (root.dataset.day) {
+  document.addEventListener("visibilitychange", lookAtTheDay);
+  addEventListener("pageshow", ({ persisted }) => persisted && lookAtTheDay());
+}
+
 const LOOK_EVERY = 20_000; // ms between two looks whether the server is back
 const [, version] = import.meta.url.match(/\/static\/([^/]+)\//) ?? [];
 

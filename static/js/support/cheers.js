@@ -30,7 +30,7 @@ export class Cheers {
     this.page = page;
     this.bar = bar;
     this.say = say;
-    this.text = bar.querySelector("b");
+    this.text = bar.querySelector("bdi");
     this.from = bar.querySelector(".second");
     this.button = bar.querySelector("button");
     bar.addEventListener("submit", (event) => this.heart(event));
@@ -67,7 +67,7 @@ export class Cheers {
     const ago = Math.max(Math.floor((Date.now() - at) / MINUTE), 0);
     const words = new Intl.RelativeTimeFormat(document.documentElement.lang);
     const time = ago ? words.format(-ago, "minute") : this.bar.dataset.textNow;
-    const told = this.bar.dataset.textFrom.replace("{name}", () => name).replace("{time}", time);
+    const told = this.bar.dataset.textFrom.replace("{name}", () => `\u2068${name}\u2069`).replace("{time}", time);
     if (told === this.#told) return;
     this.#told = this.from.textContent = told;
   }

@@ -6,6 +6,7 @@ import { isHtml } from "./install.js";
 
 const FRESH = 300_000; // ms for which nobody asks for the offline pages again
 const KEEP_EXPOSURES_FOR = 86_400_000; // ms
+const MAX_KEPT_BESIDE = 50; // pages and exposures beside those of the kit
 const KIT_TIMEOUT = 15_000; // ms
 
 let owner = null; // whose pages may be kept, as the server said last
@@ -97,6 +98,9 @@ async function keepKit(cache, kit, rest, answer, version) {
     const age = Date.now() - Date.parse((await cache.match(url)).headers.get("Rung-Kept"));
     if (age > KEEP_EXPOSURES_FOR) await cache.delete(url);
   }
+  // In the order in which they came, /kit as the last: what was looked at long ago goes first.
+  const beside = (await cache.keys()).filter(({ url }) => !Object.hasOwn(kit, new URL(url).pathname));
+  for (const { url } of beside.slice(0, -MAX_KEPT_BESIDE)) await cache.delete(url);
 }
 
 function isFresh(answer) {

@@ -73,21 +73,28 @@ async function tellPages(message) {
 
 export async function tapped({ action, notification: { data, tag, title } }) {
   const { cheer, ways, navigate } = data ?? {};
-  if (action !== "cheer" || !cheer) return open(ways?.[action] ?? navigate);
-  const { sent, message = cheer.failed } = await send(cheer);
-  const body = sent ? cheer.sent : message;
-  await registration.showNotification(title, { body, tag, silent: true, icon: ICON, badge: BADGE, data: { navigate } });
-  if (message === cheer.failed && !sent) await open(navigate);
+  if (!cheer || (action !== "cheer" && !cheer.formId)) return open(ways?.[action] ?? navigate);
+  // One tap is one form, and keeps its id in the notification that says that no answer came; another tap is another one.
+  const form = { ...cheer, formId: cheer.formId ?? crypto.randomUUID() };
+  const answer = (await send(form)) ?? (await send(form));
+  const body = answer?.sent ? cheer.sent : (answer?.message ?? cheer.failed);
+  const next = answer ? { navigate } : { navigate, cheer: form };
+  await registration.showNotification(title, { body, tag, silent: true, icon: ICON, badge: BADGE, data: next });
+  if (answer && !answer.sent && !answer.message) await open(navigate);
 }
 
-/** {sent, message}: what the server says, kindly, when it takes no more cheers for now; no message where none came. */
-async function send({ url, phrase }) {
+/**
+ * {sent, message}: what the server says, kindly, when it takes no more cheers for now; neither where it takes none of
+ * this person, and null where no answer of ours came, so that nobody knows whether it has this one.
+ */
+async function send({ url, phrase, formId }) {
   try {
-    const body = new URLSearchParams({ phrase });
+    const body = new URLSearchParams({ phrase, form_id: formId });
     const answer = await fetch(own(url), { method: "POST", headers: { Accept: "application/json" }, body });
-    return answer.ok || answer.status === 422 ? await answer.json() : {};
+    if (answer.ok || answer.status === 422) return await answer.json();
+    return answer.status < 500 ? {} : null;
   } catch {
-    return {};
+    return null;
   }
 }
 

@@ -77,3 +77,16 @@ def test_what_takes_each_others_place_has_one_tag():
     assert len({tags[kind] for kind in (Kind.started, Kind.finished, Kind.goal, Kind.milestone, Kind.earlier)}) == 1
     assert tags[Kind.check_in] == tags[Kind.end]
     assert len({*tags.values()}) == len({terms.family for terms in KINDS.values()})
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in Kind if {each.name for each in fields(KINDS[kind].facts)} & {"name"}]
+)
+def test_a_name_stands_isolated_and_turns_nothing_about(kind: Kind, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(GIVEN, "name", "\u202e\u2069Noor\nX")
+    monkeypatch.setitem(GIVEN, "text", "\u202eStill\u2069 here")
+    said = shown(kind)
+    text = f"{said['title']} {said['body']}"
+    assert "\u2068Noor X\u2069" in text
+    assert "\u202e" not in json.dumps(said, ensure_ascii=False)
+    assert text.count("\u2068") == text.count("\u2069") == 1 + (kind is Kind.cheer)

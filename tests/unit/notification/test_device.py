@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from erp.domain import limits
 from erp.domain.errors import Conflict, Invalid, NotFound
 from erp.domain.notification import device as devices
 from erp.storage.account import Account
@@ -112,13 +113,13 @@ def test_nobody_replaces_the_device_of_somebody_else(sam: Account, session: Sess
 
 def test_twenty_devices_are_enough(sam: Account, session: Session):
     first = register(session, sam, "0")
-    for number in range(1, devices.MAX_DEVICES):
+    for number in range(1, limits.MAX_DEVICES):
         register(session, sam, str(number))
     with pytest.raises(Conflict):
         register(session, sam, "one more")
     assert register(session, sam, "3")
     assert register(session, sam, "changed", replaces=first.id)
-    assert len(names(session, sam)) == devices.MAX_DEVICES == 20
+    assert len(names(session, sam)) == limits.MAX_DEVICES == 20
     assert register(session, person(session, "Kim"), "one more")
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from erp.domain.errors import Conflict, Invalid, NotFound
 from erp.domain.practice import plan as plans
 from erp.domain.practice.days import PlanView
-from erp.domain.practice.record import plans_of
+from erp.domain.practice.record import pauses_of, plans_of
 from erp.storage.practice import Pause
 from tests.make.clients import Client, local
 
@@ -117,10 +117,79 @@ def test_a_pause_that_makes_no_sense_is_refused_field_by_field(
     assert client.session.scalars(select(Pause)).all() == []
 
 
+def spans(client: Client) -> list[tuple[str, str]]:
+    rows = client.session.scalars(select(Pause).order_by(Pause.first_day)).all()
+    return [(str(row.first_day), str(row.last_day)) for row in rows]
+
+
 def test_a_pause_may_be_one_day_and_as_long_as_a_year(client: Client):
     pause(client, "2026-11-18", "2026-11-18")
-    pause(client, "2026-11-11", "2027-11-12")
-    assert len(client.session.scalars(select(Pause)).all()) == 2
+    pause(client, "2026-11-19", "2027-11-20")
+    assert spans(client) == [("2026-11-18", "2026-11-18"), ("2026-11-19", "2027-11-20")]
+
+
+@pytest.mark.parametrize(
+    ("added", "left"),
+    [
+        ([("11-18", "11-20")] * 2, [("11-18", "11-20")]),
+        ([("11-18", "11-20"), ("11-20", "11-25")], [("11-18", "11-25")]),
+        ([("11-20", "11-25"), ("11-18", "11-20")], [("11-18", "11-25")]),
+        ([("11-18", "11-30"), ("11-20", "11-22")], [("11-18", "11-30")]),
+        ([("11-18", "11-19"), ("11-25", "11-26"), ("11-19", "11-25")], [("11-18", "11-26")]),
+        ([("11-18", "11-19"), ("11-20", "11-22")], [("11-18", "11-19"), ("11-20", "11-22")]),
+    ],
+)
+def test_pauses_that_overlap_are_one(client: Client, added: list[tuple[str, str]], left: list[tuple[str, str]]):
+    for first, last in added:
+        made = pause(client, f"2026-{first}", f"2026-{last}")
+    assert spans(client) == [(f"2026-{first}", f"2026-{last}") for first, last in left]
+    plans.end_pause(client.session, made, TODAY)
+    still = any(one.covers(TODAY) for one in pauses_of(client.session, client.account.id))
+    assert still is (len(left) == 2), "days that only touch are two pauses"
+
+
+def test_pauses_that_overlap_from_the_version_before_end_together(client: Client):
+    for last in (20, 25):
+        client.session.add(
+            Pause(account_id=client.account.id, first_day=TODAY - timedelta(days=2), last_day=date(2026, 11, last),
+                  created_at=client.now)
+        )  # fmt: skip
+    client.session.flush()
+    plans.end_pause(client.session, client.session.scalars(select(Pause)).first(), TODAY)
+    assert spans(client) == [("2026-11-16", "2026-11-17")] * 2
+
+
+@pytest.mark.parametrize(("ago", "taken"), [(0, False), (1, True), (30, True), (31, False)])
+def test_a_pause_of_the_past_thirty_days_can_be_taken_back(client: Client, ago: int, taken: bool):
+    over = Pause(account_id=client.account.id, first_day=TODAY - timedelta(days=ago + 3),
+                 last_day=TODAY - timedelta(days=ago), created_at=client.now)  # fmt: skip
+    client.session.add(over)
+    client.session.flush()
+    if taken:
+        plans.take_back_pause(client.session, over, TODAY)
+    else:
+        with pytest.raises(Conflict):
+            plans.take_back_pause(client.session, over, TODAY)
+    assert bool(spans(client)) is not taken
+
+
+def test_a_streak_that_was_settled_over_a_pause_is_computed_anew_when_that_is_taken_back(session: Session):
+    client = Client(session, "Europe/Lisbon", local("Europe/Lisbon", 2026, 9, 1, 12))
+    client.plans_per_week(10, 7)
+    first = client.today
+    for day in (0, 1, 2):
+        client.practises(local("Europe/Lisbon", 2026, 9, 1 + day, 9), 600)
+    client.now = local("Europe/Lisbon", 2026, 9, 4, 12)
+    paused = client.pauses_for(date(2026, 9, 4), date(2026, 9, 14))
+    for day in range(15, 31):
+        client.practises(local("Europe/Lisbon", 2026, 9, day, 9), 600)
+    for day in range(1, 15):
+        client.practises(local("Europe/Lisbon", 2026, 10, day, 9), 600)
+    assert client.settled_through() == date(2026, 9, 13)
+    assert client.totals().current == 33
+    client.takes_back_pause(paused)
+    assert client.totals().current == 30
+    assert client.states(first, client.today)[3:14] == ["missed"] * 11
 
 
 def test_a_pause_that_is_over_cannot_be_ended_again(client: Client):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from erp.domain.dates import local_day
+from erp.domain.practice import plan as plans
 from erp.domain.practice.days import day_views
 from tests.make.clients import ZONES, Client, facts_of, pure_streaks, undone
 from tests.unit.practice.reference_calendar import Calendar, Exposure, Pause, Plan
@@ -112,6 +113,7 @@ steps = st.one_of(
     st.tuples(st.just("plan_days_a_week"), minutes, st.integers(1, 7), st.sampled_from([0, 0, 1, 3, 9])),
     st.tuples(st.just("pause"), st.integers(-7, 5), st.sampled_from([0, 1, 5, 30])),
     st.tuples(st.just("end_a_pause"), st.integers(0, 9)),
+    st.tuples(st.just("take_back_a_pause"), st.integers(0, 9)),
     st.tuples(st.just("move"), zones),
 )
 
@@ -159,6 +161,12 @@ class Life:
     def pause(self, begin: int, more: int) -> None:
         first = self.client.today + timedelta(days=begin)
         self.client.pauses_for(first, first + timedelta(days=more))
+
+    def take_back_a_pause(self, number: int) -> None:
+        today = self.client.today
+        over = [key for key, one in self.client.pauses.items() if plans.can_be_taken_back(one.last_day, today)]
+        if over:
+            self.client.takes_back_pause(over[number % len(over)])
 
     def end_a_pause(self, number: int) -> None:
         pauses = self.client.pauses

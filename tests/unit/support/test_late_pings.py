@@ -217,7 +217,7 @@ def test_a_finish_that_came_by_itself_while_the_phone_slept_is_told_as_earlier(
     client.now += 51 * A_MINUTE
     client.sends(client.event(exposure, "finished", NOON + 20 * A_MINUTE))
     title, body = words(session, 51 * A_MINUTE)
-    assert (title, body) == ("Noor practised earlier today", "20 minutes")
+    assert (title, body) == ("\u2068Noor\u2069 practised earlier today", "20 minutes")
     ping = notifications(session)[1]
     assert (ping.exposure_id, fates(session)[0]) == (exposure, "started: sent")
 
@@ -290,7 +290,7 @@ def test_it_waits_for_the_end_of_the_quiet_hours_while_the_day_lasts(
     client.now += 2 * AN_HOUR
     client.sends(*done(client, AN_HOUR, 5))
     title, body = words(session, 3 * AN_HOUR)
-    assert (title, body) == ("Noor practised earlier today", "15 minutes")
+    assert (title, body) == ("\u2068Noor\u2069 practised earlier today", "15 minutes")
 
 
 def test_tomorrow_it_is_not_true_any_more_and_is_dropped(
@@ -328,7 +328,7 @@ def test_discretion_says_nothing_of_it(client: Client, sam: Support, device: Dev
 
 def test_a_short_one_counts_too(client: Client, sam: Support, device: Device, session: Session):
     client.sends(*done(client, AN_HOUR, 0.5))
-    assert words(session) == ("Noor practised earlier today", "A short try. Trying is practice.")
+    assert words(session) == ("\u2068Noor\u2069 practised earlier today", "A short try. Trying is practice.")
 
 
 def test_it_leads_to_the_client_and_is_answered_with_a_cheer(

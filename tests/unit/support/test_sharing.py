@@ -14,6 +14,7 @@ from erp.domain.support import cheer as cheers
 from erp.domain.support import relation as relations
 from erp.domain.support import sharing
 from erp.storage.account import Account
+from erp.storage.db import box
 from tests.make.clients import EVERY_DAY, Client, local, march, undone
 from tests.make.supporters import (
     A_DAY,
@@ -252,3 +253,27 @@ def test_cheers_of_two_days_ago_are_not_shown_any_more(client: Client, session: 
     assert [cheer.text for cheer in view(client, sam).cheers] == ["yesterday's"]
     client.now += A_DAY
     assert view(client, sam).cheers == []
+
+
+# What is read.
+
+
+@pytest.mark.parametrize("shared", [(), ("titles",), ("suds",), ("notes",), ("titles", "suds", "notes")])
+def test_only_what_is_shared_of_what_is_shown_is_decrypted(
+    client: Client, monkeypatch: pytest.MonkeyPatch, shared: tuple[str, ...]
+):
+    relation = coach(client)
+    lets(relation, **dict.fromkeys(("titles", "suds", "notes"), False) | dict.fromkeys(shared, True))
+    for _ in range(3):
+        full_of_text(client)
+        client.now += A_MINUTE
+    begins(client, prediction=WRITTEN[0], response=WRITTEN[1])
+    client.session.flush()
+    client.session.expire_all()
+    opened, decrypt = [], box.open
+    monkeypatch.setattr(box, "open", lambda token: opened.append(decrypt(token)) or opened[-1])
+    (seen,) = sharing.clients_of(client.session, relation.supporter_id, client.now)
+    assert seen.now
+    assert seen.last
+    expected = ["pass the kennel"] * 2 * ("titles" in shared) + [*WRITTEN[2:]] * ("notes" in shared)
+    assert sorted(opened) == sorted(expected)

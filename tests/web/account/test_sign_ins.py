@@ -10,7 +10,8 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from erp.domain.account.sign_in import MAX_SIGN_INS, person_at, start
+from erp.domain.account.sign_in import person_at, start
+from erp.domain.limits import MAX_SIGN_INS
 from erp.storage.account import Account, SignIn
 from erp.storage.db import Sessions
 from tests.make.clock import Clock

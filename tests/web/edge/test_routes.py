@@ -80,6 +80,7 @@ OWN = {
     "POST /plan/upcoming/end",
     "GET /practice",
     "GET /today",
+    "GET /today/date",
 }
 # For whoever was given the link and is signed in.
 OF_THE_INVITED = {"POST /invitations/<token>"}
@@ -104,6 +105,7 @@ OF_ONE_CLIENT = {
     *views("GET POST /ladder/<uuid:fear_id>/rate"),
     "POST /people/invitations/<uuid:invitation_id>/withdraw",
     "POST /plan/pauses/<uuid:pause_id>/end",
+    "POST /plan/pauses/<uuid:pause_id>/take-back",
     "GET /steps/<uuid:step_id>",
     "POST /steps/<uuid:step_id>/archived",
     *views("GET POST /steps/<uuid:step_id>/edit"),

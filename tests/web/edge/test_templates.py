@@ -39,10 +39,13 @@ class Visible(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.texts: list[str] = []
+        self.texts = [""]
         self.unseen: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        # What a person wrote stands in the middle of a sentence.
+        if tag != "bdi":
+            self.texts.append("")
         if tag in ("script", "style", "option", "optgroup"):
             self.unseen.append(tag)
         for name, value in attrs:
@@ -51,15 +54,17 @@ class Visible(HTMLParser):
             if tag == "optgroup" or not value:
                 continue
             if said or described:
-                self.texts.append(value)
+                self.texts += [value, ""]
 
     def handle_endtag(self, tag: str) -> None:
+        if tag != "bdi":
+            self.texts.append("")
         if tag in self.unseen:
             self.unseen = self.unseen[: self.unseen.index(tag)]
 
     def handle_data(self, data: str) -> None:
         if not self.unseen:
-            self.texts.append(data)
+            self.texts[-1] += data
 
 
 def bare(html: str) -> list[str]:

@@ -283,6 +283,14 @@ def test_a_split_that_is_not_smaller_is_said_beside_its_row_and_kept_as_typed(cl
     refused(client, path, {}, "title-0")
 
 
+def test_a_smaller_step_without_a_rating_is_said_and_not_dropped(client: Phone, ladder: Ladder, database: Session):
+    path = f"/steps/{ladder.steps[1]}/split"
+    html = refused(client, path, {"title": ["rated", "unrated"], "suds": ["10"]}, "suds-1")
+    assert 'value="unrated"' in html
+    refused(client, path, {"title": ["unrated"]}, "suds-0")
+    assert len(steps_of(database)) == len(ladder.steps)
+
+
 def test_whoever_cannot_start_is_offered_less(client: Phone, ladder: Ladder):
     html = client.get(f"/steps/{ladder.steps[1]}/smaller").text
     assert f"/steps/{ladder.steps[1]}/practice?minutes=2" in html

@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from erp.domain.notification import device as devices
+from erp.domain import limits
 from erp.services import services_of
 from erp.storage.account import Account
 from erp.storage.db import Sessions
@@ -167,7 +167,7 @@ def test_what_is_no_subscription_is_a_bad_request(client: Phone, body: object):
 
 
 def test_a_person_with_too_many_devices_is_told_so(client: Phone):
-    for number in range(devices.MAX_DEVICES):
+    for number in range(limits.MAX_DEVICES):
         registered(client, f"https://fcm.googleapis.com/wp/{number}")
     answer = client.post("/devices", json={"subscription": a_subscription("https://fcm.googleapis.com/wp/more")})
     assert answer.status_code == 409

@@ -1,7 +1,8 @@
 import re
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
@@ -180,6 +181,21 @@ def test_today_says_that_a_pause_holds(client: Phone, sessions: Sessions):
     assert "You are on a pause" in client.get("/today").text
 
 
+def test_a_page_that_was_left_open_learns_which_day_it_is_where_the_client_lives(
+    client: Phone, nobody: Phone, clock: Clock
+):
+    for path in ("/today", "/calendar", f"/calendar/{today().year}"):
+        assert f'data-day="{today()}"' in client.get(path).text
+    midnight = datetime.combine(today() + timedelta(days=1), time(), ZoneInfo(ZONE))
+    clock.stand(midnight.astimezone(UTC) - timedelta(minutes=2))
+    assert client.get("/today/date").json == {"day": str(today())}
+    clock.go_on(timedelta(minutes=4))
+    assert client.get("/today/date").json == {"day": str(today() + timedelta(days=1))}
+    client.post("/account/zone", data={"time_zone": "Pacific/Honolulu"})
+    assert client.get("/today/date").json == {"day": str(today())}
+    assert nobody.get("/today/date", headers={"Accept": "application/json"}).status_code == 401
+
+
 def test_the_first_plan_may_be_small_or_the_full_dose(client: Phone):
     html = client.get("/plan?first=1").text
     assert 'name="minutes" value="10"' in html
@@ -191,6 +207,52 @@ def test_a_plan_is_set(client: Phone, database: Session):
     assert (answer.status_code, answer.location) == (303, "/today")
     assert [(plan.minutes, plan.kind, plan.days_per_week) for plan in plans_in(database)] == [(30, "per_week", 4)]
     assert client.post("/plan", data=PLAN, headers=HTMX).headers["HX-Redirect"] == "/today"
+
+
+def fields_of(html: str, form: str) -> dict[str, str]:
+    """The hidden fields and the dates of a form as the page shows them."""
+    within = html.partition(f'id="{form}"')[2].partition("</form>")[0]
+    inputs = [dict(re.findall(r'(name|type|value)="([^"]*)"', tag)) for tag in re.findall(r"<input[^>]*>", within)]
+    return {one["name"]: one.get("value", "") for one in inputs if one["type"] in ("hidden", "date")}
+
+
+@pytest.mark.parametrize("page", ["/plan", "/plan?first=1"])
+def test_a_plan_from_today_may_be_sent_after_midnight_and_holds_from_the_new_day(
+    client: Phone, database: Session, clock: Clock, page: str
+):
+    shown = fields_of(client.get(page).text, "plan-form")
+    assert shown["starts_on"] == shown["opened_on"] == str(today())
+    clock.go_on(timedelta(days=2))
+    assert client.post("/plan", data={**PLAN, **shown, "minutes": "0"}).status_code == 422
+    again = fields_of(client.post("/plan", data={**PLAN, **shown, "minutes": "0"}).text, "plan-form")
+    assert client.post("/plan", data={**PLAN, **again}).status_code == 303
+    assert [plan.starts_on for plan in plans_in(database)] == [today() + timedelta(days=2)]
+
+
+def test_a_plan_of_a_page_of_the_version_before_may_come_after_midnight(client: Phone, database: Session):
+    yesterday = str(today() - timedelta(days=1))
+    assert client.post("/plan", data={**PLAN, "starts_on": yesterday}).status_code == 303
+    assert [plan.starts_on for plan in plans_in(database)] == [today()]
+    chosen = {**PLAN, "starts_on": yesterday, "opened_on": str(today())}
+    assert error_beside(client.post("/plan", data=chosen), "starts_on")
+
+
+def test_a_pause_from_today_may_be_sent_after_midnight(client: Phone, database: Session, clock: Clock):
+    shown = fields_of(client.get("/plan").text, "pause-form")
+    until = str(today() + timedelta(days=12))
+    clock.go_on(timedelta(days=1))
+    assert client.post("/plan/pauses", data={**shown, "last_day": until}).status_code == 303
+    (added,) = pauses_in(database)
+    assert (added.first_day, str(added.last_day)) == (today(), until)
+
+
+def test_a_pause_from_the_today_of_a_page_opened_long_ago_begins_today(client: Phone, database: Session, clock: Clock):
+    shown = fields_of(client.get("/plan").text, "pause-form")
+    clock.go_on(timedelta(days=9))
+    until = str(today() + timedelta(days=12))
+    assert client.post("/plan/pauses", data={**shown, "last_day": until}).status_code == 303
+    (added,) = pauses_in(database)
+    assert (str(added.first_day), str(added.last_day)) == (str(today() + timedelta(days=9)), until)
 
 
 def test_a_plan_of_fixed_weekdays_comes_back_as_it_was_chosen(client: Phone, database: Session):
@@ -303,6 +365,29 @@ def test_the_pause_of_another_client_cannot_be_ended(
     assert nobody.post(f"/plan/pauses/{mine}/end").status_code == 303
     assert nobody.post("/plan/pauses", data=pause(1, 2)).status_code == 303
     assert len(pauses_in(database)) == 1
+
+
+def test_a_pause_that_is_over_is_taken_back_by_its_client_alone(
+    client: Phone, other: Phone, sessions: Sessions, database: Session
+):
+    over, going_on = a_pause(sessions, client, -5, -2), a_pause(sessions, client, 0, 2)
+    html = client.get("/plan").text
+    assert f"/plan/pauses/{over}/take-back" in html
+    assert f"/plan/pauses/{going_on}/take-back" not in html
+    assert other.post(f"/plan/pauses/{over}/take-back").status_code == 404
+    assert client.post(f"/plan/pauses/{going_on}/take-back").status_code == 409
+    answer = client.post(f"/plan/pauses/{over}/take-back")
+    assert (answer.status_code, answer.location) == (303, "/plan")
+    assert [pause.id for pause in pauses_in(database)] == [going_on]
+
+
+def test_the_same_pause_sent_twice_is_one_and_ended_at_once(client: Phone, database: Session):
+    for _ in range(2):
+        assert client.post("/plan/pauses", data=pause(0, 5)).status_code == 303
+    (added,) = pauses_in(database)
+    assert "You are on a pause" in client.get("/today").text
+    client.post(f"/plan/pauses/{added.id}/end")
+    assert "You are on a pause" not in client.get("/today").text
 
 
 def test_a_pause_that_is_over_cannot_be_ended_once_more(client: Phone, sessions: Sessions):

@@ -86,7 +86,7 @@ def test_the_card_shows_the_cheer_of_this_practice_and_the_heart_that_came_back(
     assert "go on" in coach.get("/people").text
     assert "sent a heart" not in coach.get("/people").text
     client.post(f"/cheers/{cheer}/heart")
-    assert "Robin sent a heart" in coach.get("/people").text
+    assert "<bdi>Robin</bdi> sent a heart" in coach.get("/people").text
 
 
 def test_the_service_worker_gets_json(coach: Phone, path: str, database: Session):

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from erp.domain.support import invitation as invitations
+from erp.domain import limits
 from erp.domain.support.sharing import SharedExposure
 from erp.storage.db import Sessions
 from erp.storage.support import Support
@@ -182,7 +182,7 @@ def test_a_withdrawn_invitation_leads_nowhere(client: Phone, other: Phone, sessi
 
 
 def test_when_the_day_s_invitations_are_used_up_it_says_so(client: Phone, database: Session):
-    for _ in range(invitations.MAX_INVITATIONS_A_DAY):
+    for _ in range(limits.MAX_INVITATIONS_A_DAY):
         assert client.post("/people/invitations").status_code == 303
         page = client.get("/people/invite").text
         (withdraw,) = re.findall(r'action="(/people/invitations/[^"]+/withdraw)"', page)
@@ -194,7 +194,7 @@ def test_when_the_day_s_invitations_are_used_up_it_says_so(client: Phone, databa
 
 
 def test_more_than_ten_open_invitations_are_refused_kindly(client: Phone, sessions: Sessions):
-    for _ in range(invitations.MAX_OPEN_INVITATIONS):
+    for _ in range(limits.MAX_OPEN_INVITATIONS):
         an_invitation(sessions, client)
     answer = client.post("/people/invitations")
     assert answer.status_code == 409
@@ -210,8 +210,8 @@ def test_an_invitation_says_who_and_what_and_leads_through_signing_up_back_to_it
 ):
     path = f"/invitations/{an_invitation(sessions, client)}"
     html = nobody.get(path).text
-    assert "Robin would like you as a coach" in html
-    assert "You will see when Robin practises" in html
+    assert "<bdi>Robin</bdi> would like you as a coach" in html
+    assert "You will see when <bdi>Robin</bdi> practises" in html
     assert f'href="/sign-up?next={path}"' in html.replace("%2F", "/")
     assert f'href="/sign-in?next={path}"' in html.replace("%2F", "/")
     form = nobody.get("/sign-up", query_string={"next": path}).text
@@ -254,7 +254,7 @@ def test_an_invitation_serves_one_person(client: Phone, coach: Phone, other: Pho
         assert "has been used" in answer.text
     mine = coach.get(path)
     assert mine.status_code == 200
-    assert "You cheer Robin already" in mine.text
+    assert "You cheer <bdi>Robin</bdi> already" in mine.text
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -264,7 +264,7 @@ def test_an_invitation_that_ran_out_or_never_was_says_what_to_do(
     late = an_invitation(sessions, client, timedelta(days=7, minutes=1))
     answer = other.open(f"/invitations/{late}", method=method)
     assert answer.status_code == 410
-    assert "Ask Robin for a new one" in answer.text
+    assert "Ask <bdi>Robin</bdi> for a new one" in answer.text
     answer = other.open("/invitations/nowhere", method=method)
     assert answer.status_code == 404
     assert "got lost on the way" in answer.text
@@ -418,8 +418,8 @@ def test_a_heart_comes_back_to_the_coach(client: Phone, coach: Phone, sessions: 
     support = a_coach(sessions, client, coach)
     cheer = a_cheer(sessions, support)
     client.post(f"/cheers/{cheer}/heart")
-    assert "Robin sent a heart" in coach.get(f"/people/{support}").text
-    assert "Robin sent a heart" in coach.get(f"/people/{support}/card?alone=1", headers=HTMX).text
+    assert "<bdi>Robin</bdi> sent a heart" in coach.get(f"/people/{support}").text
+    assert "<bdi>Robin</bdi> sent a heart" in coach.get(f"/people/{support}/card?alone=1", headers=HTMX).text
 
 
 @pytest.mark.parametrize("encoding", ["", "br, gzip"])
