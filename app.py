@@ -37,8 +37,8 @@ def main() -> int:
         sockets=[listening],
         threads=settings.threads,
         ident=None,
-        # ProxyFix reads these headers, and only when there are proxies to trust.
-        clear_untrusted_proxy_headers=not settings.proxies,
+        # ProxyFix alone goes by these headers, and only when there are proxies to trust; the guard's warning sees them.
+        clear_untrusted_proxy_headers=False,
     )
     jobs = jobs_of(app)
     worker = Embedded(jobs.queue)

@@ -10,8 +10,9 @@ from erp.domain.account import recovery
 from erp.domain.errors import Invalid
 from erp.web.account import blueprint
 from erp.web.account.pages import my_account, show_codes, shown_codes
+from erp.web.edge import attempts
+from erp.web.edge.attempts import Kind
 from erp.web.edge.forms import form_page
-from erp.web.edge.guard import limited_by_network
 from erp.web.edge.request import db, me, now, see_other
 from erp.web.edge.signin import safe_next
 
@@ -28,13 +29,14 @@ def _codes_page(error: Invalid | None = None) -> ResponseReturnValue:
 
 
 @blueprint.post("/account/codes")
-@limited_by_network
 def codes_new() -> ResponseReturnValue:
     """Make a new set of recovery codes; the old ones stop working."""
     account = my_account()
+    attempt = attempts.begin(Kind.current, account.email, signed_in=True)
     try:
         passwords.check_current(account, request.form)
     except Invalid as error:
+        attempt.failed()
         return _codes_page(error)
     show_codes(recovery.new_codes(db(), account))
     db().commit()

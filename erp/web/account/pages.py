@@ -18,6 +18,7 @@ from erp.domain.notification import device as devices
 from erp.storage.account import Account
 from erp.storage.db import box
 from erp.web.edge.request import db, me, now, see_other
+from erp.web.edge.signin import empty_cookie
 
 
 def my_account() -> Account:
@@ -39,7 +40,7 @@ def sign_out_here() -> BaseResponse:
         sign_in.end(db(), me().id, current_user.sign_in, now())
         db().commit()
     logout_user()
-    session.clear()
+    empty_cookie()
     return see_other(url_for("shell.home"))
 
 

@@ -16,9 +16,10 @@ from erp.domain.dates import local_day
 from erp.domain.errors import Invalid
 from erp.web.account import blueprint
 from erp.web.account.pages import my_account, sign_out_here, this_device, zone_choice
+from erp.web.edge import attempts
+from erp.web.edge.attempts import Kind
 from erp.web.edge.formats import daymedium
 from erp.web.edge.forms import check_ins, form_page, values_of
-from erp.web.edge.guard import limited_by_network
 from erp.web.edge.notices import SAVED, done, says
 from erp.web.edge.request import by_htmx, db, me, now, see_other, today
 from erp.web.edge.signin import enter, safe_next
@@ -73,13 +74,15 @@ def zone() -> ResponseReturnValue:
 
 
 @blueprint.post("/account/password")
-@limited_by_network
 def password() -> ResponseReturnValue:
     """Set a new password; stay signed in here, sign out everywhere else."""
     account = my_account()
+    attempt = attempts.begin(Kind.current, account.email, signed_in=True)
     try:
         passwords.change_password(db(), account, request.form, now(), here=this_device())
     except Invalid as error:
+        if "current" in error.problems:
+            attempt.failed()
         return _account_page("account/_password_form.html", error, sent=None)
     db().commit()
     enter(account)

@@ -12,16 +12,24 @@ from erp.services import services
 from erp.storage.account import Account
 from erp.web.account import blueprint
 from erp.web.account.pages import codes_page_of, show_codes, sign_out_here, zone_choice
+from erp.web.edge import attempts
+from erp.web.edge.attempts import Attempt, Kind
 from erp.web.edge.forms import form_page, values_of
-from erp.web.edge.guard import limited, limited_by_network
 from erp.web.edge.request import db, now, see_other
 from erp.web.edge.signin import enter, public, safe_next
 
 
-def _known(email: str, password: str) -> Account | None:
+def _known(attempt: Attempt) -> Account | None:
     # Checking a password takes its time on purpose; a reading session holds nobody up meanwhile.
     with services().sessions.reading() as reading:
-        return signing.sign_in(reading, email, password)
+        account = signing.sign_in(reading, _address(), request.form.get("password", ""))
+    if account is None:
+        attempt.failed()
+    return account
+
+
+def _address() -> str:
+    return request.form.get("email", "")
 
 
 @blueprint.get("/sign-up")
@@ -33,10 +41,9 @@ def sign_up() -> ResponseReturnValue:
 
 @blueprint.post("/sign-up")
 @public
-@limited
-@limited_by_network
 def make_account() -> ResponseReturnValue:
     """Make an account, sign in on this phone, and go to its recovery codes."""
+    attempt = attempts.begin(Kind.password, _address())
     try:
         account, codes = signing.sign_up(db(), request.form, now())
     except Invalid as error:
@@ -44,7 +51,7 @@ def make_account() -> ResponseReturnValue:
     except Conflict:
         # Whoever knows the password may come in; to everybody else the address stays unsaid.
         db().rollback()
-        known = _known(request.form.get("email", ""), request.form.get("password", ""))
+        known = _known(attempt)
         if known is None:
             return _sign_up_page(Invalid({"": Problem("no_account")}))
         return _came_in(known)
@@ -73,11 +80,9 @@ def sign_in() -> ResponseReturnValue:
 
 @blueprint.post("/sign-in")
 @public
-@limited
-@limited_by_network
 def check_password() -> ResponseReturnValue:
     """Sign in with an address and its password."""
-    account = _known(request.form.get("email", ""), request.form.get("password", ""))
+    account = _known(attempts.begin(Kind.password, _address()))
     if account is None:
         return _sign_in_page(Invalid({"": Problem("no_match")}))
     return _came_in(account)
@@ -103,13 +108,14 @@ def recover() -> ResponseReturnValue:
 
 @blueprint.post("/recover")
 @public
-@limited
-@limited_by_network
 def check_code() -> ResponseReturnValue:
     """Set a new password with a recovery code."""
+    attempt = attempts.begin(Kind.code, _address())
     try:
         account = recovery.recover(db(), request.form, now())
     except Invalid as error:
+        if "code" in error.problems:
+            attempt.failed()
         return _recover_page(error)
     db().commit()
     enter(account)

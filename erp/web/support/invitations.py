@@ -16,6 +16,8 @@ from erp.domain.errors import Conflict, NotFound
 from erp.domain.support import invitation as invitations
 from erp.domain.support import relation as relations
 from erp.domain.support.invitation import InvitationState, InvitationView
+from erp.web.edge import attempts
+from erp.web.edge.attempts import Kind
 from erp.web.edge.notices import WITHDRAWN, done, says
 from erp.web.edge.request import db, me, now, own_origin, see_other
 from erp.web.edge.signin import public
@@ -88,9 +90,11 @@ def invitation(token: str) -> ResponseReturnValue:
 
 
 def _invitation_page(token: str) -> ResponseReturnValue:
+    attempt = attempts.begin(Kind.invitation)
     try:
         found = invitations.invitation_behind(db(), token, now())
     except NotFound:
+        attempt.failed()
         return _invited(invited.missing()), 404
     path = url_for("support.invitation", token=token)
     shown = invited.to_somebody(found, path)
@@ -113,6 +117,7 @@ def _invited(shown: Invited, path: str | None = None) -> str:
 @blueprint.post("/invitations/<token>")
 def accept(token: str) -> ResponseReturnValue:
     """Become the coach of who invites."""
+    attempts.begin(Kind.invitation)
     try:
         support = invitations.accept(db(), token, me().id, now())
     except (NotFound, Conflict):
