@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from flask import request, url_for
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response as BaseResponse
 
 from erp.domain.account import recovery, signing
 from erp.domain.errors import Conflict, Invalid, Problem
 from erp.services import services
+from erp.settings import SignUp
 from erp.storage.account import Account
 from erp.web.account import blueprint
-from erp.web.account.pages import codes_page_of, show_codes, sign_out_here, zone_choice
+from erp.web.account.pages import (
+    codes_page_of,
+    invitation_in,
+    may_sign_up,
+    show_codes,
+    sign_out_here,
+    way_on,
+    zone_choice,
+)
 from erp.web.edge import attempts
 from erp.web.edge.attempts import Attempt, Kind
 from erp.web.edge.forms import form_page, values_of
-from erp.web.edge.request import db, now, see_other
+from erp.web.edge.request import by_htmx, db, now, see_other
 from erp.web.edge.signin import enter, public, safe_next
 
 
@@ -35,14 +44,16 @@ def _address() -> str:
 @blueprint.get("/sign-up")
 @public
 def sign_up() -> ResponseReturnValue:
-    """Show the form for a new account."""
-    return _sign_up_page()
+    """Show the form for a new account, or say what to do where none can be made."""
+    return _sign_up_page() if may_sign_up(way_on()) else _no_sign_up()
 
 
 @blueprint.post("/sign-up")
 @public
 def make_account() -> ResponseReturnValue:
     """Make an account, sign in on this phone, and go to its recovery codes."""
+    if not may_sign_up(way_on()):
+        return _no_sign_up()
     attempt = attempts.begin(Kind.password, _address())
     try:
         account, codes = signing.sign_up(db(), request.form, now())
@@ -58,16 +69,26 @@ def make_account() -> ResponseReturnValue:
     db().commit()
     enter(account)
     show_codes(codes)
-    return see_other(url_for("account.codes", next=request.form.get("next") or None))
+    return see_other(url_for("account.codes", next=way_on() or None))
+
+
+def _no_sign_up() -> ResponseReturnValue:
+    if by_htmx():  # the page says more than the form has room for
+        return see_other(url_for("account.sign_up", next=way_on() or None))
+    by_invitation = services().settings.sign_up == SignUp.invitation
+    return render_template("account/no_sign_up.html", by_invitation=by_invitation, way=way_on()), 403
 
 
 def _sign_up_page(error: Invalid | None = None) -> ResponseReturnValue:
-    form = {"next": request.args.get("next", "")}
-    values = values_of(form, error)
-    invited = str(values.get("next", "")).startswith(f"{request.script_root}/invitations/")
-    zones = zone_choice(values.get("time_zone"))
+    way = way_on()
     return form_page(
-        "account/sign_up.html", "account/_sign_up_form.html", error, form=form, zones=zones, invited=invited
+        "account/sign_up.html",
+        "account/_sign_up_form.html",
+        error,
+        form={},
+        way=way,
+        zones=zone_choice(values_of({}, error).get("time_zone")),
+        invited=invitation_in(way) is not None,
     )
 
 
@@ -90,13 +111,14 @@ def check_password() -> ResponseReturnValue:
 
 def _came_in(account: Account) -> BaseResponse:
     enter(account)
-    after = request.form.get("next")
+    after = way_on()
     return codes_page_of(account.id, after) or see_other(safe_next(after))
 
 
 def _sign_in_page(error: Invalid | None = None) -> ResponseReturnValue:
-    form = {"next": request.args.get("next", "")}
-    return form_page("account/sign_in.html", "account/_sign_in_form.html", error, form=form)
+    way = way_on()
+    page, fragment = "account/sign_in.html", "account/_sign_in_form.html"
+    return form_page(page, fragment, error, form={}, way=way, may_sign_up=may_sign_up(way))
 
 
 @blueprint.get("/recover")
