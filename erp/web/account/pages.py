@@ -45,6 +45,7 @@ def sign_out_here() -> BaseResponse:
         if device:
             devices.forget(db(), me().id, device)
         sign_in.end(db(), me().id, current_user.sign_in, now())
+        attempts.remember(my_account().email)
         db().commit()
     logout_user()
     empty_cookie()

@@ -19,6 +19,7 @@ from flask import Flask, current_app, session
 from limits.storage import storage_from_string
 
 from erp import base64url
+from erp.domain.account import sign_in
 from erp.domain.account.address import normal_email
 from erp.services import services
 from erp.settings import Settings
@@ -155,8 +156,15 @@ def begin(kind: Kind, email: str | None = None, *, signed_in: bool = False) -> A
 
 
 def knows(email: str) -> bool:
-    """Whether this browser has been signed in to the account with this address."""
-    return _digest(email) in session.get(KNOWN, ())
+    """Whether this browser is or has been signed in to the account with this address."""
+    if _digest(email) in session.get(KNOWN, ()):
+        return True
+    token = session.get("_user_id")
+    if token is None:
+        return False
+    # A session that only reads: a password is checked with no lock held.
+    with services().sessions.reading() as reading:
+        return sign_in.was_at(reading, token, email)
 
 
 def remember(email: str) -> None:

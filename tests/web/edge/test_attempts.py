@@ -110,6 +110,23 @@ def test_a_place_is_held_up_at_the_door_and_not_who_has_been_in_before(
     assert sign_in(at_home, client.email, PASSWORD).status_code == 303
 
 
+@pytest.mark.parametrize("ended", ["not", "here", "elsewhere"])
+def test_a_browser_is_known_however_its_sign_in_ended(
+    client: Phone, nobody: Phone, phone: Callable[[], Phone], ended: str
+):
+    if ended == "here":
+        client.post("/sign-out")
+    elif ended == "elsewhere":
+        elsewhere = phone()
+        sign_in(elsewhere, client.email, PASSWORD)
+        elsewhere.post("/account/sign-out-everywhere")
+        assert client.get("/today").status_code == 303
+    for number in range(ATTEMPTS * 4):
+        sign_in(nobody, f"{number}@example.org")
+    assert sign_in(nobody, client.email, PASSWORD).status_code == 429
+    assert sign_in(client, client.email, PASSWORD).status_code == 303
+
+
 def test_a_browser_that_has_been_in_may_not_guess_more_often_than_others(client: Phone, phone: Callable[[], Phone]):
     at_home = phone()
     sign_in(at_home, client.email, PASSWORD)
