@@ -64,8 +64,8 @@ class Server(TcpWSGIServer):
             sockets=[listening],
             threads=settings.threads,
             ident=None,
-            # ProxyFix reads these headers, and only when there are proxies to trust.
-            clear_untrusted_proxy_headers=not settings.proxies,
+            # ProxyFix alone goes by these headers, and only when there are proxies to trust; warn_of_proxy() sees them.
+            clear_untrusted_proxy_headers=False,
             max_request_body_size=LARGEST_BODY,
             max_request_header_size=LARGEST_HEADER,
             inbuf_overflow=BODY_IN_MEMORY,

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -29,6 +30,14 @@ NAME = r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}"
 NOWHERE = ("localhost", "local", "invalid")
 # A domain reserved for examples: this is nobody's mailbox, and stands in while there is no address to give.
 NOBODY = "mailto:rung@example.org"
+
+
+class SignUp(StrEnum):
+    """Who may make an account. Whoever was given the link of an open invitation always may."""
+
+    open = "open"
+    invitation = "invitation"
+    closed = "closed"
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,7 @@ class Settings:
     proxies: int = 0
     limits_storage: str = "memory://"
     attempts: int = 10
+    sign_up: SignUp = SignUp.open
     queue: str = "memory://"
     push_hosts: tuple[str, ...] = ()
     contact: str = NOBODY
@@ -85,6 +95,7 @@ class Settings:
             origin=origin,
             proxies=_number(environ, "RUNG_PROXIES", 0, 0, 9),
             attempts=_number(environ, "RUNG_ATTEMPTS", 10, 1, 100_000),
+            sign_up=_sign_up(environ.get("RUNG_SIGN_UP")),
             limits_storage=_limits_storage(environ.get("RUNG_LIMITS_STORAGE")),
             queue=_queue(environ.get("RUNG_QUEUE"), data),
             push_hosts=_push_hosts(environ.get("RUNG_PUSH_HOSTS")),
@@ -142,6 +153,13 @@ def _origin(value: str | None) -> str | None:
     if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?/?", value, re.ASCII | re.IGNORECASE):
         raise BadSetting(f"RUNG_ORIGIN must look like https://rung.example.org, not {value!r}.")
     return value.rstrip("/").lower()
+
+
+def _sign_up(value: str | None) -> SignUp:
+    try:
+        return SignUp(value or SignUp.open)
+    except ValueError as error:
+        raise BadSetting(f"RUNG_SIGN_UP must be open, invitation or closed, not {value!r}.") from error
 
 
 def _limits_storage(value: str | None) -> str:

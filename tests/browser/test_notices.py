@@ -1,9 +1,11 @@
 """A page says once that something was done."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
-from tests.make.forms import make_account
+from tests.make.forms import SAME_ORIGIN, make_account
 
 
 @pytest.mark.parametrize("script", [True, False])
@@ -19,3 +21,18 @@ def test_what_was_done_is_said_and_with_script_not_again_at_a_reload(phone, scri
         page.reload()
         expect(page.get_by_role("heading", name="Account")).to_be_visible()
         expect(said).to_have_count(0)
+
+
+def test_who_tries_too_often_is_told_how_long_to_wait(phone, problems):
+    problems.allow("status of 429")
+    page = phone().new_page()
+    page.goto("/sign-in")
+    wrong = {"email": "nobody@example.org", "password": "not the right password"}
+    for _ in range(10):
+        answer = page.context.request.post("/sign-in", form=wrong, headers=SAME_ORIGIN)
+        assert answer.status == 422
+    page.get_by_label("E-mail").fill(wrong["email"])
+    page.get_by_label("Password").fill(wrong["password"])
+    page.get_by_role("button", name="Sign in").tap()
+    expect(page.locator("#error-notice")).to_have_text(re.compile(r"Please try again in 1[45] min\. Nothing is lost\."))
+    expect(page.get_by_label("E-mail")).to_have_value(wrong["email"])

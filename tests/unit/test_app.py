@@ -164,9 +164,11 @@ def test_behind_a_proxy_of_ours_the_answer_knows_that_it_came_by_https(start: St
         process = start(RUNG_PORT=str(port), RUNG_PROXIES=proxies)
         wait_for(port, process)
         with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
-            connection.request("GET", "/sign-in", headers={"X-Forwarded-Proto": "https"})
+            headers = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.5"}
+            connection.request("GET", "/sign-in", headers=headers)
             with connection.getresponse() as answer:
                 answer.read()
                 assert ("Strict-Transport-Security" in answer.headers) is expected
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=PATIENCE)
+        said = "".join(process.communicate(timeout=PATIENCE))
+        assert ("RUNG_PROXIES is 0" in said) is not expected

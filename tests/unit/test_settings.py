@@ -50,8 +50,17 @@ def test_without_any_setting_the_data_is_in_var_and_rung_listens_on_this_compute
 
 
 def test_an_empty_variable_is_like_a_missing_one(tmp_path: Path):
-    empty = {"DATABASE_URL", "RUNG_HOST", "RUNG_PORT", "RUNG_THREADS", "RUNG_ORIGIN", "RUNG_PROXIES", "RUNG_ATTEMPTS"}
-    empty |= {"RUNG_LIMITS_STORAGE", "RUNG_SECRET_KEYS", "RUNG_DATA_KEYS"}
+    empty = {
+        "DATABASE_URL",
+        "RUNG_HOST",
+        "RUNG_PORT",
+        "RUNG_THREADS",
+        "RUNG_ORIGIN",
+        "RUNG_PROXIES",
+        "RUNG_ATTEMPTS",
+        "RUNG_SIGN_UP",
+    }
+    empty |= {"RUNG_SIGN_UP", "RUNG_LIMITS_STORAGE", "RUNG_SECRET_KEYS", "RUNG_DATA_KEYS"}
     empty |= {"RUNG_VAPID_KEYS", "RUNG_PUSH_HOSTS", "RUNG_CONTACT"}
     assert settings(tmp_path, **dict.fromkeys(empty, "")) == settings(tmp_path)
 
@@ -60,6 +69,12 @@ def test_an_empty_variable_is_like_a_missing_one(tmp_path: Path):
 def test_every_spelling_of_a_postgresql_address_is_taken(tmp_path: Path, scheme: str):
     address = settings(tmp_path, DATABASE_URL=f"{scheme}rung@db/rung").database_url
     assert address == "postgresql+psycopg://rung@db/rung"
+
+
+def test_who_may_sign_up_is_everybody_unless_it_is_set(tmp_path: Path):
+    assert settings(tmp_path).sign_up == "open"
+    for mode in ("open", "invitation", "closed"):
+        assert settings(tmp_path, RUNG_SIGN_UP=mode).sign_up == mode
 
 
 def test_the_public_address_is_kept_as_a_browser_writes_it(tmp_path: Path):
@@ -81,6 +96,8 @@ def test_the_public_address_is_kept_as_a_browser_writes_it(tmp_path: Path):
         ("RUNG_PROXIES", "10"),
         ("RUNG_PROXIES", "one"),
         ("RUNG_ATTEMPTS", "0"),
+        ("RUNG_SIGN_UP", "sometimes"),
+        ("RUNG_SIGN_UP", "Open"),
         ("RUNG_ORIGIN", "rung.example.org"),
         ("RUNG_ORIGIN", "ftp://rung.example.org"),
         ("RUNG_ORIGIN", "https://"),

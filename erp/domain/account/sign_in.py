@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from erp.domain.account.account import PERSON_COLUMNS, Person
+from erp.domain.account.address import former_email, normal_email
 from erp.domain.errors import NotFound
 from erp.domain.limits import MAX_SIGN_INS
 from erp.storage.account import Account, SignIn
@@ -57,6 +58,13 @@ def person_at(session: Session, token: str, now: datetime) -> tuple[uuid.UUID, P
     values = {"digest": digest(token), "idle_since": now - IDLE, "made_since": now - LIFETIME}
     row = session.connection().execute(PERSON_AT, values).first()
     return None if row is None else (row[0], Person(*row[1:]))
+
+
+def was_at(session: Session, token: str, email: str) -> bool:
+    """Whether a cookie's token is, or was until it ended, a sign-in to the account of this address."""
+    named = select(SignIn.id).join(Account, Account.id == SignIn.account_id)
+    named = named.where(SignIn.digest == digest(token), Account.email.in_((normal_email(email), former_email(email))))
+    return session.scalar(named) is not None
 
 
 def start(session: Session, account_id: uuid.UUID, now: datetime, *, browser: str, token: str | None = None) -> str:

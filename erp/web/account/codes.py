@@ -10,8 +10,9 @@ from erp.domain.account import recovery
 from erp.domain.errors import Invalid
 from erp.web.account import blueprint
 from erp.web.account.pages import known_account, my_account, show_codes, shown_codes
+from erp.web.edge import attempts
+from erp.web.edge.attempts import Kind
 from erp.web.edge.forms import form_page
-from erp.web.edge.guard import limited_by_network
 from erp.web.edge.request import db, me, now, see_other
 from erp.web.edge.signin import safe_next
 
@@ -28,15 +29,16 @@ def _codes_page(error: Invalid | None = None) -> ResponseReturnValue:
 
 
 @blueprint.post("/account/codes")
-@limited_by_network
 def codes_new() -> ResponseReturnValue:
     """Make a new set of recovery codes; the old ones stop working."""
     known = known_account()
+    attempt = attempts.begin(Kind.current, known.email, signed_in=True)
     try:
         passwords.check_current(known, request.form)
         account = my_account()
         passwords.check_unchanged(account, known)
     except Invalid as error:
+        attempt.failed()
         return _codes_page(error)
     show_codes(recovery.new_codes(db(), account))
     db().commit()

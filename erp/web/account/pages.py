@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from dataclasses import dataclass
 
 from cryptography.fernet import InvalidToken
-from flask import session, url_for
+from flask import request, session, url_for
 from flask_login import current_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from erp.domain.account import account as accounts
 from erp.domain.account import recovery, sign_in
 from erp.domain.account.account import zone_names
+from erp.domain.errors import NotFound
 from erp.domain.notification import device as devices
+from erp.domain.support.invitation import InvitationState, invitation_behind
 from erp.services import services
+from erp.settings import SignUp
 from erp.storage.account import Account
 from erp.storage.db import box
+from erp.web.edge import attempts
+from erp.web.edge.attempts import Kind
 from erp.web.edge.request import db, me, now, see_other
+from erp.web.edge.signin import empty_cookie
 
 
 def my_account() -> Account:
@@ -45,9 +52,10 @@ def sign_out_here() -> BaseResponse:
         if device:
             devices.forget(db(), me().id, device)
         sign_in.end(db(), me().id, current_user.sign_in, now())
+        attempts.remember(my_account().email)
         db().commit()
     logout_user()
-    session.clear()
+    empty_cookie()
     return see_other(url_for("shell.home"))
 
 
@@ -61,6 +69,35 @@ class ZoneChoice:
     chosen: str
     unlisted: str | None
     regions: list[tuple[str, list[tuple[str, str]]]]
+
+
+def way_on() -> str:
+    """Where the person wants to go once they are signed in, as the form says, else the address that it stood at."""
+    return request.form.get("next") or request.args.get("next") or ""
+
+
+def invitation_in(way: str) -> str | None:
+    """The token of the invitation that somebody wants to go on to; None where it is another page."""
+    before, _, after = way.partition(f"{request.script_root}/invitations/")
+    return re.split("[?#]", after)[0] if after and not before else None
+
+
+def may_sign_up(way: str) -> bool:
+    """Whether an account may be made here: by anybody, or by who wants to go on to an invitation that is open."""
+    if services().settings.sign_up == SignUp.open:
+        return True
+    token = invitation_in(way)
+    if token is None:
+        return False
+    attempt = attempts.begin(Kind.invitation)
+    try:
+        # A session that only reads: a password is hashed next, with no lock held.
+        with services().sessions.reading() as reading:
+            found = invitation_behind(reading, token, now())
+    except NotFound:
+        attempt.failed()
+        return False
+    return found.state == InvitationState.open
 
 
 def zone_choice(chosen: object) -> ZoneChoice:

@@ -17,9 +17,10 @@ from erp.domain.errors import Invalid
 from erp.domain.practice.first_day import follow_zone
 from erp.web.account import blueprint
 from erp.web.account.pages import known_account, my_account, sign_out_here, this_device, zone_choice
+from erp.web.edge import attempts
+from erp.web.edge.attempts import Kind
 from erp.web.edge.formats import daymedium
 from erp.web.edge.forms import check_ins, form_page, values_of
-from erp.web.edge.guard import limited_by_network
 from erp.web.edge.notices import SAVED, done, says
 from erp.web.edge.request import by_htmx, db, me, now, see_other, today
 from erp.web.edge.signin import enter, safe_next
@@ -80,15 +81,17 @@ def zone() -> ResponseReturnValue:
 
 
 @blueprint.post("/account/password")
-@limited_by_network
 def password() -> ResponseReturnValue:
     """Set a new password; stay signed in here, sign out everywhere else."""
     known = known_account()
+    attempt = attempts.begin(Kind.current, known.email, signed_in=True)
     try:
         hash_ = passwords.changed_hash(known, request.form)
         account = my_account()
         passwords.check_unchanged(account, known)
     except Invalid as error:
+        if "current" in error.problems:
+            attempt.failed()
         return _account_page("account/_password_form.html", error, sent=None)
     passwords.set_password(db(), account, hash_, now(), here=this_device())
     db().commit()

@@ -2,41 +2,59 @@
 
 from __future__ import annotations
 
-from flask import request, url_for
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response as BaseResponse
 
 from erp.domain.account import recovery, signing
 from erp.domain.errors import Conflict, Invalid, Problem
 from erp.services import services
+from erp.settings import SignUp
 from erp.storage.account import Account
 from erp.web.account import blueprint
-from erp.web.account.pages import codes_page_of, show_codes, sign_out_here, zone_choice
+from erp.web.account.pages import (
+    codes_page_of,
+    invitation_in,
+    may_sign_up,
+    show_codes,
+    sign_out_here,
+    way_on,
+    zone_choice,
+)
+from erp.web.edge import attempts
+from erp.web.edge.attempts import Attempt, Kind
 from erp.web.edge.forms import form_page, values_of
-from erp.web.edge.guard import limited, limited_by_network
-from erp.web.edge.request import db, now, see_other
+from erp.web.edge.request import by_htmx, db, now, see_other
 from erp.web.edge.signin import enter, public, safe_next
 
 
-def _known(email: str, password: str) -> Account | None:
+def _known(attempt: Attempt) -> Account | None:
     # Checking a password takes its time on purpose; a reading session holds nobody up meanwhile.
     with services().sessions.reading() as reading:
-        return signing.sign_in(reading, email, password)
+        account = signing.sign_in(reading, _address(), request.form.get("password", ""))
+    if account is None:
+        attempt.failed()
+    return account
+
+
+def _address() -> str:
+    return request.form.get("email", "")
 
 
 @blueprint.get("/sign-up")
 @public
 def sign_up() -> ResponseReturnValue:
-    """Show the form for a new account."""
-    return _sign_up_page()
+    """Show the form for a new account, or say what to do where none can be made."""
+    return _sign_up_page() if may_sign_up(way_on()) else _no_sign_up()
 
 
 @blueprint.post("/sign-up")
 @public
-@limited
-@limited_by_network
 def make_account() -> ResponseReturnValue:
     """Make an account, sign in on this phone, and go to its recovery codes."""
+    if not may_sign_up(way_on()):
+        return _no_sign_up()
+    attempt = attempts.begin(Kind.password, _address())
     try:
         account, codes = signing.sign_up(db(), request.form, now())
     except Invalid as error:
@@ -44,23 +62,33 @@ def make_account() -> ResponseReturnValue:
     except Conflict:
         # Whoever knows the password may come in; to everybody else the address stays unsaid.
         db().rollback()
-        known = _known(request.form.get("email", ""), request.form.get("password", ""))
+        known = _known(attempt)
         if known is None:
             return _sign_up_page(Invalid({"": Problem("no_account")}))
         return _came_in(known)
     db().commit()
     enter(account)
     show_codes(codes)
-    return see_other(url_for("account.codes", next=request.form.get("next") or None))
+    return see_other(url_for("account.codes", next=way_on() or None))
+
+
+def _no_sign_up() -> ResponseReturnValue:
+    if by_htmx():  # the page says more than the form has room for
+        return see_other(url_for("account.sign_up", next=way_on() or None))
+    by_invitation = services().settings.sign_up == SignUp.invitation
+    return render_template("account/no_sign_up.html", by_invitation=by_invitation, way=way_on()), 403
 
 
 def _sign_up_page(error: Invalid | None = None) -> ResponseReturnValue:
-    form = {"next": request.args.get("next", "")}
-    values = values_of(form, error)
-    invited = str(values.get("next", "")).startswith(f"{request.script_root}/invitations/")
-    zones = zone_choice(values.get("time_zone"))
+    way = way_on()
     return form_page(
-        "account/sign_up.html", "account/_sign_up_form.html", error, form=form, zones=zones, invited=invited
+        "account/sign_up.html",
+        "account/_sign_up_form.html",
+        error,
+        form={},
+        way=way,
+        zones=zone_choice(values_of({}, error).get("time_zone")),
+        invited=invitation_in(way) is not None,
     )
 
 
@@ -73,11 +101,9 @@ def sign_in() -> ResponseReturnValue:
 
 @blueprint.post("/sign-in")
 @public
-@limited
-@limited_by_network
 def check_password() -> ResponseReturnValue:
     """Sign in with an address and its password."""
-    account = _known(request.form.get("email", ""), request.form.get("password", ""))
+    account = _known(attempts.begin(Kind.password, _address()))
     if account is None:
         return _sign_in_page(Invalid({"": Problem("no_match")}))
     return _came_in(account)
@@ -85,13 +111,14 @@ def check_password() -> ResponseReturnValue:
 
 def _came_in(account: Account) -> BaseResponse:
     enter(account)
-    after = request.form.get("next")
+    after = way_on()
     return codes_page_of(account.id, after) or see_other(safe_next(after))
 
 
 def _sign_in_page(error: Invalid | None = None) -> ResponseReturnValue:
-    form = {"next": request.args.get("next", "")}
-    return form_page("account/sign_in.html", "account/_sign_in_form.html", error, form=form)
+    way = way_on()
+    page, fragment = "account/sign_in.html", "account/_sign_in_form.html"
+    return form_page(page, fragment, error, form={}, way=way, may_sign_up=may_sign_up(way))
 
 
 @blueprint.get("/recover")
@@ -103,13 +130,14 @@ def recover() -> ResponseReturnValue:
 
 @blueprint.post("/recover")
 @public
-@limited
-@limited_by_network
 def check_code() -> ResponseReturnValue:
     """Set a new password with a recovery code."""
+    attempt = attempts.begin(Kind.code, _address())
     try:
         account = recovery.recover(db(), request.form, now())
     except Invalid as error:
+        if "code" in error.problems:
+            attempt.failed()
         return _recover_page(error)
     db().commit()
     enter(account)

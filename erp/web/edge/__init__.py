@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 
 from flask import Flask, Response, g
@@ -10,7 +9,7 @@ from htmx_flask import Htmx
 
 from erp.services import services
 from erp.settings import Settings
-from erp.web.edge import compression, errors, forms, guard, log, paths, signin
+from erp.web.edge import attempts, compression, errors, forms, guard, log, paths, signin
 from erp.web.edge.marks import mark_page
 from erp.web.edge.request import close_db
 
@@ -27,16 +26,14 @@ def install(app: Flask, settings: Settings) -> None:
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
-        RATELIMIT_STORAGE_URI=settings.limits_storage,
     )
     app.after_request(_finish)  # registered first, so it runs last and sees what really goes out
     compression.install(app)
     htmx.init_app(app)
-    guard.limiter.init_app(app)
-    # The limiter would log whose attempts it refused.
-    guard.limiter.logger.setLevel(logging.WARNING)
+    attempts.install(app, settings)
     signin.install(app, settings)
     app.before_request(_start)
+    app.before_request(guard.warn_of_proxy)
     app.before_request(guard.refuse_foreign)
     app.before_request(signin.ask_who)
     app.after_request(compression.compress_refusal)

@@ -1,15 +1,17 @@
-"""What keeps strangers out: changes only from our own pages, limits to guessing, and the headers of every answer."""
+"""What keeps strangers out: changes only from our own pages, and the headers of every answer."""
 
 from __future__ import annotations
 
-from flask import Response, abort, request
-from flask_limiter import Limiter
+from ipaddress import ip_address
 
-from erp.domain.account.address import normal_email
+from flask import Response, abort, current_app, request
+
 from erp.services import services
+from erp.web.edge.log import log_warning
 from erp.web.edge.request import SAFE_METHODS, client_network, own_origin
 
-ATTEMPTS_PER_NETWORK = 4  # times those for one address
+WARNED = "rung-proxy-warned"
+
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -44,19 +46,22 @@ def add_headers(response: Response) -> None:
     response.vary.update(("HX-Request", "HX-Request-Type"))
 
 
-def _attempts() -> str:
-    return f"{services().settings.attempts} per 15 minutes"
+def warn_of_proxy() -> None:
+    """Say once in the log that a proxy stands in front and is not counted: everybody seems to come from one place."""
+    app = current_app
+    if WARNED in app.extensions or "X-Forwarded-For" not in request.headers or services().settings.proxies:
+        return
+    if not _is_private(client_network()):
+        return
+    app.extensions[WARNED] = True
+    log_warning(
+        "Requests come from a private address with X-Forwarded-For in them, and RUNG_PROXIES is 0: whoever comes by "
+        "that proxy counts as one place. Set RUNG_PROXIES to how many proxies of yours stand in front."
+    )
 
 
-def _attempts_per_network() -> str:
-    return f"{services().settings.attempts * ATTEMPTS_PER_NETWORK} per 15 minutes"
-
-
-def _email_and_network() -> str:
-    return f"{normal_email(request.form.get('email', ''))[:254]} {client_network()}"
-
-
-limiter = Limiter(key_func=client_network)
-# For a view that checks a password or a code, these count its POSTs: per e-mail address and network, and per network.
-limited = limiter.shared_limit(_attempts, scope="attempts", key_func=_email_and_network, methods=["POST"])
-limited_by_network = limiter.shared_limit(_attempts_per_network, scope="places", methods=["POST"])
+def _is_private(place: str) -> bool:
+    try:
+        return ip_address(place.partition("/")[0]).is_private
+    except ValueError:
+        return True  # a socket file, where a proxy of the same machine asks

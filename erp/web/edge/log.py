@@ -36,6 +36,11 @@ def log_request(response: Response) -> None:
     log.info(json.dumps(line))
 
 
+def log_warning(text: str) -> None:
+    """Write down what who runs Rung should put right."""
+    log.warning(json.dumps({"time": g.now.isoformat(timespec="milliseconds"), "warning": text}))
+
+
 def log_crash(error: Exception) -> None:
     """Write down where it happened, without the message: a database's own words quote what a person wrote."""
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from ipaddress import ip_address, ip_network
+from typing import Any
 
-from flask import Response, g, redirect, request
+from flask import Response, abort, g, redirect, request
 from flask_login import current_user
 from htmx_flask import request as htmx_request
 from sqlalchemy.orm import Session
@@ -15,6 +16,7 @@ from erp.domain.account.account import Person
 from erp.domain.dates import local_day
 from erp.services import services
 
+MAX_LEVELS = 8  # of JSON
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -64,6 +66,22 @@ def by_htmx() -> bool:
 def wants_json() -> bool:
     """Whether a script asks for data: it would not know what to do with a page."""
     return request.accept_mimetypes.best == "application/json"
+
+
+def sent_json() -> dict[str, Any]:
+    """The JSON object that the request brings; 400 where it brings none, or one nested deeper than any of ours."""
+    try:
+        raw = request.get_json(silent=True)
+    except RecursionError:
+        raw = None
+    if not isinstance(raw, dict) or not _is_shallow(raw, MAX_LEVELS):
+        abort(400)
+    return raw
+
+
+def _is_shallow(value: object, levels: int) -> bool:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels > 0 and all(_is_shallow(each, levels - 1) for each in inside)
 
 
 def wake(at: datetime | None = None) -> None:

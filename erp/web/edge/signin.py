@@ -23,6 +23,7 @@ from erp.domain.account.account import Person
 from erp.services import services
 from erp.settings import Settings
 from erp.storage.account import Account
+from erp.web.edge import attempts
 from erp.web.edge.browsers import this_browser
 from erp.web.edge.request import SAFE_METHODS, by_htmx, db, me, now, own_origin, wants_json
 
@@ -134,9 +135,10 @@ def enter(account: Account) -> None:
     kept = {name: session[name] for name in KEPT_AT_SIGN_IN if again and name in session}
     if before is not None:
         sign_in.end(db(), me().id, before.sign_in, now(), forget=not again)
-    session.clear()
+    empty_cookie()
     session.permanent = True
     session.update(kept, day=now().date().isoformat())
+    attempts.remember(account.email)
     token = sign_in.start(db(), account.id, now(), browser=this_browser())
     started = sign_in.person_at(db(), token, now())
     assert started
@@ -144,6 +146,15 @@ def enter(account: Account) -> None:
         sign_in.carries(db(), started[0], uuid.UUID(kept["device"]))
     db().commit()
     login_user(Visitor(started[1], started[0], token))
+
+
+def empty_cookie() -> None:
+    """Take everything out of this browser's cookie but at whose accounts it has been, which opens none of them."""
+    known = session.get(attempts.KNOWN)
+    session.clear()
+    if known:
+        session.permanent = True
+        session[attempts.KNOWN] = known
 
 
 def safe_next(target: str | None) -> str:

@@ -23,7 +23,7 @@ from erp.domain.recording import Receipt, record
 from erp.web.edge.forms import FORM_ID
 from erp.web.edge.log import log_set_aside
 from erp.web.edge.problems import sentences
-from erp.web.edge.request import db, me, now, see_other, wake
+from erp.web.edge.request import db, me, now, see_other, sent_json, wake
 from erp.web.exposure import blueprint
 from erp.web.exposure.pages import practice_page, stamp
 
@@ -60,8 +60,8 @@ def _take_batch() -> ResponseReturnValue:
 
 def _batch() -> dict[str, Any]:
     """What the phone's outbox sent: {account, events, sent_at, skew}; 400 where it is no batch."""
-    batch = request.get_json(silent=True)
-    if not isinstance(batch, dict) or not isinstance(batch.get("events"), list) or len(batch["events"]) > MAX_EVENTS:
+    batch = sent_json()
+    if not isinstance(batch.get("events"), list) or len(batch["events"]) > MAX_EVENTS:
         abort(400)
     return batch
 

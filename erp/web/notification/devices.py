@@ -23,7 +23,7 @@ from erp.storage.notification import Device
 from erp.web.edge.browsers import this_browser
 from erp.web.edge.formats import language
 from erp.web.edge.problems import sentences
-from erp.web.edge.request import by_htmx, db, me, now, own_origin, see_other, wake
+from erp.web.edge.request import by_htmx, db, me, now, own_origin, see_other, sent_json, wake
 from erp.web.notification import blueprint
 from erp.web.notification.pages import DeviceCard, Rename, device_card, device_cards, notifications_page
 
@@ -41,8 +41,8 @@ def register() -> ResponseReturnValue:
 
     `stopped`: its push service had dropped what it had before.
     """
-    raw = request.get_json(silent=True)
-    if not isinstance(raw, dict) or not isinstance(raw.get("subscription"), dict):
+    raw = sent_json()
+    if not isinstance(raw.get("subscription"), dict):
         abort(400)
     before = _my_device(_id(raw["replaces"])) if raw.get("replaces") else None
     stopped = before is not None and before.stopped_at is not None

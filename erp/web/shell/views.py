@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from erp.services import services
+from erp.settings import SignUp
 from erp.storage.db import is_current
 from erp.web.edge import assets
 from erp.web.edge.assets import asset
@@ -60,7 +61,7 @@ def home() -> ResponseReturnValue:
     """Show what Rung is, or Today to those who are signed in."""
     if current_user.is_authenticated:
         return redirect(url_for("practice.today"))
-    return render_template("shell/landing.html")
+    return render_template("shell/landing.html", may_sign_up=services().settings.sign_up == SignUp.open)
 
 
 @blueprint.get("/about")

@@ -17,6 +17,8 @@ from erp.domain.limits import MAX_OPEN_INVITATIONS
 from erp.domain.support import invitation as invitations
 from erp.domain.support import relation as relations
 from erp.domain.support.invitation import InvitationState, InvitationView
+from erp.web.edge import attempts
+from erp.web.edge.attempts import Kind
 from erp.web.edge.forms import made, result_before
 from erp.web.edge.notices import WITHDRAWN, done, says
 from erp.web.edge.request import db, me, now, own_origin, see_other
@@ -92,9 +94,11 @@ def invitation(token: str) -> ResponseReturnValue:
 
 
 def _invitation_page(token: str) -> ResponseReturnValue:
+    attempt = attempts.begin(Kind.invitation)
     try:
         found = invitations.invitation_behind(db(), token, now())
     except NotFound:
+        attempt.failed()
         return _invited(invited.missing()), 404
     path = url_for("support.invitation", token=token)
     shown = invited.to_somebody(found, path)
@@ -117,6 +121,7 @@ def _invited(shown: Invited, path: str | None = None) -> str:
 @blueprint.post("/invitations/<token>")
 def accept(token: str) -> ResponseReturnValue:
     """Become the coach of who invites."""
+    attempts.begin(Kind.invitation)
     try:
         support = invitations.accept(db(), token, me().id, now())
     except (NotFound, Conflict):

@@ -9,9 +9,10 @@ function sayError(text) {
 
 document.addEventListener("htmx:error", () => sayError(errorNotice.dataset.network));
 document.addEventListener("htmx:response:error", ({ detail }) => {
-  const { status } = detail.ctx.response;
+  const { status, headers } = detail.ctx.response;
+  const minutes = String(Math.ceil((Number(headers.get("Retry-After")) || 60) / 60));
   if (status !== 401 && status !== 422)
-    sayError(status === 429 ? errorNotice.dataset.often : errorNotice.dataset.server);
+    sayError(status === 429 ? errorNotice.dataset.often.replace("{minutes}", minutes) : errorNotice.dataset.server);
 });
 document.addEventListener("htmx:before:request", () => {
   errorNotice.hidden = true;
