@@ -4,74 +4,77 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from cryptography.fernet import Fernet, MultiFernet
-from sqlalchemy import DateTime, Engine, LargeBinary, MetaData, Table, create_engine, event, inspect, text
+from sqlalchemy import Column, DateTime, Engine, LargeBinary, MetaData, Table, create_engine, event, inspect, text
 from sqlalchemy.engine import Connection, Dialect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from erp.storage.box import Misplaced, box
 from erp.storage.busy import CONNECT_SECONDS, Probe, bound_waiting
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 
-class Box:
-    """Encrypts what people write. The first key encrypts, every key decrypts.
-
-    One per process, filled by `set_keys` before the first row is read or written.
-    """
-
-    def __init__(self) -> None:
-        self._fernet: MultiFernet | None = None
-
-    def set_keys(self, keys: Sequence[str]) -> None:
-        """Take the keys (url-safe base64, 32 bytes each), newest first."""
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
-
-    def seal(self, text: str) -> bytes:
-        """The text, encrypted with the newest key."""
-        assert self._fernet is not None, "the data keys were never set"
-        return self._fernet.encrypt(text.encode())
-
-    def open(self, token: bytes) -> str:
-        """The text behind a token that any of the keys made; raises InvalidToken otherwise."""
-        assert self._fernet is not None, "the data keys were never set"
-        return self._fernet.decrypt(token).decode()
-
-
-box = Box()
-
-
 class EncryptedText(TypeDecorator[str]):
-    """Free text about a person: str in Python, a Fernet token in the database."""
+    """Free text about a person: str in Python, a token of the box in the database.
+
+    `place` is the column's "table.column", to which every token is bound. One that belongs elsewhere reads as nothing;
+    one whose key is not here raises UnknownKey.
+    """
 
     impl = LargeBinary
     cache_ok = True
 
+    def __init__(self, place: str) -> None:
+        super().__init__()
+        self.place = place
+
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else box.seal(value)
+        return None if value is None else box.seal(value, self.place)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
-        return None if value is None else box.open(bytes(value))
+        return None if value is None else _opened(value, self.place) or ""
 
 
 class EncryptedJSON(TypeDecorator[dict[str, Any]]):
-    """A small mapping that holds free text: dict in Python, a Fernet token in the database."""
+    """A small mapping that holds free text: dict in Python, a token of the box in the database; see EncryptedText."""
 
     impl = LargeBinary
     cache_ok = True
 
+    def __init__(self, place: str) -> None:
+        super().__init__()
+        self.place = place
+
     def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else box.seal(json.dumps(value, separators=(",", ":")))
+        return None if value is None else box.seal(json.dumps(value, separators=(",", ":")), self.place)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> dict[str, Any] | None:
-        return None if value is None else json.loads(box.open(bytes(value)))
+        text = None if value is None else _opened(value, self.place)
+        return None if text is None else json.loads(text)
+
+
+def _opened(token: bytes, place: str) -> str | None:
+    try:
+        return box.open(bytes(token), place)
+    except Misplaced:
+        return None
+
+
+def sealed_columns(table: Table) -> list[Column[Any]]:
+    """The columns of a table that are encrypted."""
+    return [column for column in table.columns if isinstance(column.type, EncryptedText | EncryptedJSON)]
+
+
+def place_of(column: Column[Any]) -> str:
+    """To what the tokens of an encrypted column are bound."""
+    assert isinstance(column.type, EncryptedText | EncryptedJSON)
+    return column.type.place
 
 
 class Instant(TypeDecorator[datetime]):

@@ -52,10 +52,10 @@ class Exposure(Base):
     check_in_minutes: Mapped[int] = mapped_column(SmallInteger, default=0)
     curve: Mapped[list[list[int]]] = mapped_column(JSON, default=list)
     hidden_since: Mapped[datetime | None] = mapped_column("away_since")
-    prediction: Mapped[str | None] = mapped_column(EncryptedText)
-    response: Mapped[str | None] = mapped_column(EncryptedText)
-    learning: Mapped[str | None] = mapped_column(EncryptedText)
-    note: Mapped[str | None] = mapped_column(EncryptedText)
+    prediction: Mapped[str | None] = mapped_column(EncryptedText("exposure.prediction"))
+    response: Mapped[str | None] = mapped_column(EncryptedText("exposure.response"))
+    learning: Mapped[str | None] = mapped_column(EncryptedText("exposure.learning"))
+    note: Mapped[str | None] = mapped_column(EncryptedText("exposure.note"))
 
 
 class EventRow(Base):
@@ -77,4 +77,4 @@ class EventRow(Base):
     received_at: Mapped[datetime]
     shift_ms: Mapped[int] = mapped_column(BigInteger, default=0)
     value: Mapped[int | None] = mapped_column(SmallInteger)
-    data: Mapped[dict[str, Any] | None] = mapped_column(EncryptedJSON)
+    data: Mapped[dict[str, Any] | None] = mapped_column(EncryptedJSON("event.data"))
