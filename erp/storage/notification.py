@@ -10,7 +10,7 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from erp.storage.account import Account
-from erp.storage.db import Base, EncryptedJSON
+from erp.storage.db import Base, EncryptedJSON, EncryptedName
 from erp.storage.exposure import Exposure
 from erp.storage.support import Support
 
@@ -27,7 +27,7 @@ class Device(Base):
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"), index=True)
-    name: Mapped[str] = mapped_column(String(80))
+    name: Mapped[str] = mapped_column(EncryptedName("device.name"))
     locale: Mapped[str] = mapped_column(String(16))
     digest: Mapped[bytes | None] = mapped_column(LargeBinary(32), unique=True)
     subscription: Mapped[dict[str, Any] | None] = mapped_column(EncryptedJSON("device.subscription"))

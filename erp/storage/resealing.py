@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Column, LargeBinary, Select, Table, select, tuple_, type_coerce, update
+from sqlalchemy import Column, Select, Table, select, tuple_, type_coerce, update
 from sqlalchemy.orm import Session
 
-from erp.storage.box import Misplaced, UnknownKey, box
-from erp.storage.db import place_of, sealed_columns
+from erp.storage.box import UnknownKey, box
+from erp.storage.db import as_stored, sealed_columns, sealed_type, token_in
 from erp.storage.tables import Base
 
 BATCH = 200
@@ -22,8 +22,10 @@ def check_keys(session: Session) -> None:
     """Look at every encrypted value. Raises UnknownKey where none of the keys made one."""
     for _table, columns in _sealed():
         for row in session.execute(_raw(columns).execution_options(yield_per=BATCH)):
-            if not all(token is None or box.has_key_of(bytes(token)) for token in row):
-                raise UnknownKey
+            for stored in row:
+                token = token_in(stored)
+                if token is not None and not box.has_key_of(token):
+                    raise UnknownKey
 
 
 def reseal(session: Session) -> Iterator[tuple[str, int]]:
@@ -46,7 +48,7 @@ def _sealed() -> Iterator[tuple[Table, list[Column[Any]]]]:
 
 
 def _raw(columns: Sequence[Column[Any]]) -> Select[*tuple[Any, ...]]:
-    return select(*(type_coerce(column, LargeBinary).label(column.name) for column in columns))
+    return select(*map(as_stored, columns))
 
 
 def _reseal_table(session: Session, table: Table, columns: Sequence[Column[Any]]) -> Iterator[tuple[str, int]]:
@@ -71,15 +73,12 @@ def _reseal_table(session: Session, table: Table, columns: Sequence[Column[Any]]
         yield table.name, count
 
 
-def _resealed(columns: Sequence[Column[Any]], tokens: Sequence[Any]) -> dict[str, Any]:
-    """The new tokens of a row, by column, for those that the newest key did not make."""
+def _resealed(columns: Sequence[Column[Any]], row: Sequence[Any]) -> dict[str, Any]:
+    """What a row should store instead, by column, where the newest key did not make it."""
     values: dict[str, Any] = {}
-    for column, token in zip(columns, tokens, strict=True):
-        if token is None or box.is_newest(bytes(token)):
-            continue
-        place = place_of(column)
-        try:
-            values[column.name] = type_coerce(box.seal(box.open(bytes(token), place), place), LargeBinary)
-        except Misplaced:
-            continue
+    for column, stored in zip(columns, row, strict=True):
+        kind = sealed_type(column)
+        anew = None if stored is None else kind.resealed(stored)
+        if anew is not None:
+            values[column.name] = type_coerce(anew, kind.impl_instance)
     return values

@@ -11,13 +11,11 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy import (
     Column,
     ForeignKeyConstraint,
-    LargeBinary,
     Row,
     Table,
     delete,
     insert,
     select,
-    type_coerce,
     update,
 )
 from sqlalchemy.orm import Session
@@ -28,7 +26,7 @@ from erp.domain.upkeep.finding import Finding
 from erp.domain.upkeep.integrity import AT_ONCE, place_now, states_of
 from erp.storage.account import Account
 from erp.storage.box import UnknownKey, box
-from erp.storage.db import damages, place_of, sealed_columns, table_of
+from erp.storage.db import as_stored, damages, sealed_columns, sealed_type, table_of, token_in
 from erp.storage.exposure import EventRow, Exposure
 from erp.storage.ladder import Step
 from erp.storage.notification import Device, Notification
@@ -146,10 +144,10 @@ def _unreadable(session: Session, table: Table) -> Iterator[Finding]:
     sealed = sealed_columns(table)
     if not sealed:
         return
-    raw = [type_coerce(column, LargeBinary).label(column.name) for column in sealed]
-    for row in session.execute(select(*keys, *raw).execution_options(yield_per=AT_ONCE)):
-        for column, token in zip(sealed, row[len(keys) :], strict=True):
-            if token is not None and (fault := _fault(column, bytes(token))):
+    for row in session.execute(select(*keys, *map(as_stored, sealed)).execution_options(yield_per=AT_ONCE)):
+        for column, stored in zip(sealed, row[len(keys) :], strict=True):
+            token = token_in(stored)
+            if token is not None and (fault := _fault(column, token)):
                 # Nobody needs a notification or a device that cannot be read; an exposure comes back from its events.
                 lost = table not in (_notification, _device, _exposure)
                 yield Finding(table.name, _key(row[: len(keys)]), f"{column.name} {fault}", lost)
@@ -159,7 +157,7 @@ def _fault(column: Column[Any], token: bytes) -> str | None:
     """Why a token cannot be read, if it cannot. Of exposures and events only a key that is gone: see check_account."""
     told_later = column.table is _exposure or column.table is _event
     try:
-        box.open(token, place_of(column))
+        box.open(token, sealed_type(column).place)
     except UnknownKey as error:
         named = f"cannot be read: its key {error} is none of the data keys" if error.args else "cannot be read"
         return None if told_later and not error.args else named

@@ -127,6 +127,7 @@ def test_after_a_rotation_the_old_key_can_be_thrown_away(session: Session):
     box.set_keys((NEW, OLD))
     counts = dict(reseal(session))
     assert {table: count for table, count in counts.items() if count} == {
+        "account": 1,
         "fear": 1,
         "step": 1,
         "exposure": 1,
