@@ -21,11 +21,10 @@ PIECE_SECONDS = 0.2
 def check_keys(session: Session) -> None:
     """Look at every encrypted value. Raises UnknownKey where none of the keys made one."""
     for _table, columns in _sealed():
-        for row in session.execute(_raw(columns).execution_options(yield_per=BATCH)):
-            for stored in row:
-                token = token_in(stored)
-                if token is not None and not box.has_key_of(token):
-                    raise UnknownKey
+        with session.execute(_raw(columns).execution_options(yield_per=BATCH)) as rows:
+            tokens = (token_in(stored) for row in rows for stored in row)
+            if not all(token is None or box.has_key_of(token) for token in tokens):
+                raise UnknownKey
 
 
 def reseal(session: Session) -> Iterator[tuple[str, int]]:
