@@ -3,7 +3,8 @@
 PY := .venv/bin/python
 BIN := .venv/bin
 
-.PHONY: help run demo test quick soak check format bench screenshots messages licences clean run-environment dev-environment
+.PHONY: help run demo test quick soak check format bench screenshots messages licences lock bom clean run-environment dev-environment \
+	audit-environment
 
 help:
 	@echo "make run          start Rung on http://localhost:8000"
@@ -17,6 +18,8 @@ help:
 	@echo "make screenshots  take the README's screenshots again"
 	@echo "make messages     collect the texts for translators"
 	@echo "make licences     write docs/licences.md from what is installed"
+	@echo "make lock         renew the lock files: every package and the hashes of its files"
+	@echo "make bom          write dist/rung.cdx.json: what running Rung stands on, as CycloneDX"
 	@echo "make clean        remove .venv and caches; var/ stays"
 
 run-environment:
@@ -25,6 +28,9 @@ run-environment:
 dev-environment:
 	@sh tools/environment.sh requirements-dev.txt
 	@sh tools/javascript.sh install
+
+audit-environment:
+	@sh tools/environment.sh requirements-audit.txt .venv-audit
 
 run: run-environment
 	@exec $(PY) app.py
@@ -51,6 +57,7 @@ check: dev-environment
 	$(BIN)/djlint --lint --quiet templates
 	@sh tools/javascript.sh check
 	@$(PY) tools/licences.py --check
+	@$(PY) tools/lock.py --check
 
 format: dev-environment
 	$(BIN)/ruff format .
@@ -72,6 +79,14 @@ messages: dev-environment
 licences: dev-environment
 	@exec $(PY) tools/licences.py
 
+lock: audit-environment
+	@exec .venv-audit/bin/python tools/lock.py
+
+bom: audit-environment
+	@mkdir -p dist
+	@.venv-audit/bin/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \
+		--output-file dist/rung.cdx.json requirements.lock
+
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results node_modules
+	rm -rf .venv .venv-audit dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,7 +12,8 @@ from erp.domain.dates import utc_now
 from erp.jobs.tasks import Jobs
 from erp.services import Clock, Services, provide
 from erp.settings import Settings
-from erp.storage.db import Sessions, box, open_engine
+from erp.storage.box import box
+from erp.storage.db import Sessions, open_engine
 from erp.web import areas, edge
 from erp.web.edge import assets, formats, templates
 from erp.web.shell.views import BUNDLE

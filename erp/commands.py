@@ -25,7 +25,7 @@ from erp.jobs.tasks import Jobs
 from erp.services import services, services_of
 from erp.storage.backup import BackupError, Progress, backup, restore
 from erp.storage.db import Sessions, is_current, reason_of
-from erp.storage.resealing import open_everything, reseal
+from erp.storage.resealing import check_keys, reseal
 
 
 def install(app: Flask) -> None:
@@ -50,7 +50,7 @@ def rotate_data_keys() -> None:
     try:
         counts: Counter[str] = Counter()
         with _sentences(), sessions.reading() as reading, sessions.writing() as session:
-            open_everything(reading)
+            check_keys(reading)
             for name, count in reseal(session):
                 # Piece by piece, so that nobody waits for all of it.
                 session.commit()

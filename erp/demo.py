@@ -31,7 +31,8 @@ from erp.domain.support import invitation as invitations
 from erp.domain.support import relation as relations
 from erp.settings import BadSetting, Settings
 from erp.storage.account import Account
-from erp.storage.db import Sessions, box, open_engine
+from erp.storage.box import box
+from erp.storage.db import Sessions, open_engine
 from erp.storage.ladder import Step
 from erp.storage.migrating import migrate
 from erp.storage.support import Support

@@ -16,7 +16,8 @@ from sqlalchemy import Engine, make_url, text
 from sqlalchemy.orm import Session
 
 from erp.settings import Settings
-from erp.storage.db import box, open_engine
+from erp.storage.box import box
+from erp.storage.db import open_engine
 from erp.storage.migrating import migrate
 from erp.storage.tables import Base
 from tests.make.keys import DATA_KEY, SECRET_KEY, VAPID

@@ -280,7 +280,7 @@ def _claimed(row: Row[Any]) -> Claimed:
         id=delivery.id,
         attempt=delivery.attempts,
         kind=kind,
-        facts=KINDS[kind].facts.read(notification.facts),
+        facts=KINDS[kind].facts.read(notification.facts or {}),
         support_id=notification.support_id,
         exposure_id=notification.exposure_id,
         subscription=Subscription.read(device.subscription),

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, LargeBinary, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from erp.storage.db import Base
+from erp.storage.db import Base, EncryptedName
 
 
 class Account(Base):
@@ -25,7 +25,7 @@ class Account(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     email: Mapped[str] = mapped_column(String(254), unique=True)
     password_hash: Mapped[str] = mapped_column(String(255))
-    display_name: Mapped[str] = mapped_column(String(80))
+    display_name: Mapped[str] = mapped_column(EncryptedName("account.display_name"))
     time_zone: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]
     session_epoch: Mapped[int] = mapped_column(default=0)

@@ -17,11 +17,11 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from cryptography.fernet import InvalidToken
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from erp.storage.db import VERSIONS, box, is_empty, reason_of
+from erp.storage.box import box
+from erp.storage.db import VERSIONS, is_empty, reason_of
 from erp.storage.tables import Base
 
 PAGES = 256
@@ -171,12 +171,10 @@ def _check_version(source: Path, version: str) -> None:
 
 
 def _check_keys(source: Path, text: bytes) -> None:
-    try:
-        box.open(text)
-    except InvalidToken as error:
+    if not box.has_key_of(text):
         raise BackupError(
             f"The data keys here do not open the texts in {source}. Put the data.keys here that belong to it."
-        ) from error
+        )
 
 
 def _reading(path: Path) -> sqlite3.Connection:

@@ -4,74 +4,180 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from cryptography.fernet import Fernet, MultiFernet
-from sqlalchemy import DateTime, Engine, LargeBinary, MetaData, Table, create_engine, event, inspect, text
+from cryptography.fernet import InvalidToken
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    DateTime,
+    Engine,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    create_engine,
+    event,
+    inspect,
+    text,
+    type_coerce,
+)
 from sqlalchemy.engine import Connection, Dialect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import NullType, TypeDecorator
 
+from erp import base64url
+from erp.storage.box import Misplaced, box
 from erp.storage.busy import CONNECT_SECONDS, Probe, bound_waiting
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 
-class Box:
-    """Encrypts what people write. The first key encrypts, every key decrypts.
+# How a token begins where text is stored, and where that is a string of JSON. No name and no list does.
+MARK, MARK_IN_JSON = "\x02", '"\\u0002'
 
-    One per process, filled by `set_keys` before the first row is read or written.
+
+def token_in(stored: object) -> bytes | None:
+    """The token in what a column stores; None where that is a plain value, as an earlier version wrote it."""
+    if isinstance(stored, bytes | memoryview):
+        return bytes(stored)
+    for mark in (MARK, MARK_IN_JSON):
+        if isinstance(stored, str) and stored.startswith(mark):
+            with suppress(ValueError):
+                return base64url.decode(stored.removeprefix(mark).rstrip('"'))
+            return b""
+    return None
+
+
+class Sealed(TypeDecorator[Any]):
+    """A column that is encrypted: a value in Python, a token of the box in the database.
+
+    `place` is the column's "table.column", to which every token is bound. One that belongs elsewhere reads as nothing;
+    one whose key is not here raises UnknownKey.
     """
 
-    def __init__(self) -> None:
-        self._fernet: MultiFernet | None = None
+    impl: Any = LargeBinary
+    cache_ok = True
 
-    def set_keys(self, keys: Sequence[str]) -> None:
-        """Take the keys (url-safe base64, 32 bytes each), newest first."""
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
+    def __init__(self, place: str) -> None:
+        super().__init__()
+        self.place = place
 
-    def seal(self, text: str) -> bytes:
-        """The text, encrypted with the newest key."""
-        assert self._fernet is not None, "the data keys were never set"
-        return self._fernet.encrypt(text.encode())
+    def packed(self, text: str) -> Any:
+        """The text, encrypted, as the column stores it."""
+        return box.seal(text, self.place)
 
-    def open(self, token: bytes) -> str:
-        """The text behind a token that any of the keys made; raises InvalidToken otherwise."""
-        assert self._fernet is not None, "the data keys were never set"
-        return self._fernet.decrypt(token).decode()
+    def opened(self, token: bytes) -> str | None:
+        """The text behind a token; None where it belongs elsewhere."""
+        try:
+            return box.open(token, self.place)
+        except Misplaced:
+            return None
+
+    def resealed(self, stored: Any) -> Any:
+        """What the column should store instead; None where the newest key made it, or it belongs elsewhere."""
+        token = token_in(stored)
+        if token is None:
+            return self.packed(stored if isinstance(stored, str) else json.dumps(stored, separators=(",", ":")))
+        text = None if box.is_newest(token) else self.opened(token)
+        return None if text is None else self.packed(text)
 
 
-box = Box()
+class EncryptedText(Sealed):
+    """Free text about a person."""
 
-
-class EncryptedText(TypeDecorator[str]):
-    """Free text about a person: str in Python, a Fernet token in the database."""
-
-    impl = LargeBinary
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else box.seal(value)
+        return None if value is None else self.packed(value)
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
-        return None if value is None else box.open(bytes(value))
+    def process_result_value(self, value: object, dialect: Dialect) -> str | None:
+        return None if value is None else self.opened(token_in(value) or b"") or ""
 
 
-class EncryptedJSON(TypeDecorator[dict[str, Any]]):
-    """A small mapping that holds free text: dict in Python, a Fernet token in the database."""
+class EncryptedJSON(Sealed):
+    """A small mapping that holds free text."""
 
-    impl = LargeBinary
     cache_ok = True
 
     def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else box.seal(json.dumps(value, separators=(",", ":")))
+        return None if value is None else self.packed(json.dumps(value, separators=(",", ":")))
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> dict[str, Any] | None:
-        return None if value is None else json.loads(box.open(bytes(value)))
+    def process_result_value(self, value: object, dialect: Dialect) -> dict[str, Any] | None:
+        text = None if value is None else self.opened(token_in(value) or b"")
+        return None if text is None else json.loads(text)
+
+
+class EncryptedName(Sealed):
+    """A name, stored as text: a token behind a mark, or plain as an earlier version wrote it.
+
+    Nobody saves a name that they do not see, so that one whose key is not here reads as nothing as well.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def packed(self, text: str) -> str:
+        return MARK + base64url.encode(box.seal(text, self.place))
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else self.packed(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        token = token_in(value)
+        if token is None:
+            return value
+        try:
+            return box.open(token, self.place)
+        except InvalidToken:
+            return ""
+
+
+class EncryptedList(Sealed):
+    """A list of numbers, stored in JSON: as a string with a token, or plain as an earlier version wrote it."""
+
+    impl = JSON
+    cache_ok = True
+
+    def packed(self, text: str) -> str:
+        return MARK + base64url.encode(box.seal(text, self.place))
+
+    def process_bind_param(self, value: list[Any] | None, dialect: Dialect) -> str | None:
+        return None if value is None else self.packed(json.dumps(value, separators=(",", ":")))
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """As the database driver hands it over: text on SQLite, what the JSON says on PostgreSQL."""
+        read = super().result_processor(dialect, coltype)
+
+        def process(value: Any) -> Any:
+            token = token_in(value)
+            if token is not None:
+                return json.loads(self.opened(token) or "[]")
+            return read(value) if read else value
+
+        return process
+
+
+def sealed_columns(table: Table) -> list[Column[Any]]:
+    """The columns of a table that are encrypted."""
+    return [column for column in table.columns if isinstance(column.type, Sealed)]
+
+
+def sealed_type(column: Column[Any]) -> Sealed:
+    """The type of an encrypted column."""
+    assert isinstance(column.type, Sealed)
+    return column.type
+
+
+def as_stored(column: Column[Any]) -> ColumnElement[Any]:
+    """An encrypted column as the database driver hands it over, to be selected under its name."""
+    return type_coerce(column, NullType()).label(column.name)
 
 
 class Instant(TypeDecorator[datetime]):

@@ -6,11 +6,11 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, SmallInteger, String
+from sqlalchemy import BigInteger, ForeignKey, Index, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from erp.storage.account import Account
-from erp.storage.db import Base, EncryptedJSON, EncryptedText
+from erp.storage.db import Base, EncryptedJSON, EncryptedList, EncryptedText
 from erp.storage.ladder import Step
 
 
@@ -50,12 +50,12 @@ class Exposure(Base):
     outcome: Mapped[str | None] = mapped_column(String(8))
     stopping_rule: Mapped[str] = mapped_column(String(16), default="time")
     check_in_minutes: Mapped[int] = mapped_column(SmallInteger, default=0)
-    curve: Mapped[list[list[int]]] = mapped_column(JSON, default=list)
+    curve: Mapped[list[list[int]]] = mapped_column(EncryptedList("exposure.curve"), default=list)
     hidden_since: Mapped[datetime | None] = mapped_column("away_since")
-    prediction: Mapped[str | None] = mapped_column(EncryptedText)
-    response: Mapped[str | None] = mapped_column(EncryptedText)
-    learning: Mapped[str | None] = mapped_column(EncryptedText)
-    note: Mapped[str | None] = mapped_column(EncryptedText)
+    prediction: Mapped[str | None] = mapped_column(EncryptedText("exposure.prediction"))
+    response: Mapped[str | None] = mapped_column(EncryptedText("exposure.response"))
+    learning: Mapped[str | None] = mapped_column(EncryptedText("exposure.learning"))
+    note: Mapped[str | None] = mapped_column(EncryptedText("exposure.note"))
 
 
 class EventRow(Base):
@@ -77,4 +77,4 @@ class EventRow(Base):
     received_at: Mapped[datetime]
     shift_ms: Mapped[int] = mapped_column(BigInteger, default=0)
     value: Mapped[int | None] = mapped_column(SmallInteger)
-    data: Mapped[dict[str, Any] | None] = mapped_column(EncryptedJSON)
+    data: Mapped[dict[str, Any] | None] = mapped_column(EncryptedJSON("event.data"))

@@ -10,7 +10,7 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from erp.storage.account import Account
-from erp.storage.db import Base, EncryptedJSON
+from erp.storage.db import Base, EncryptedJSON, EncryptedName
 from erp.storage.exposure import Exposure
 from erp.storage.support import Support
 
@@ -27,10 +27,10 @@ class Device(Base):
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"), index=True)
-    name: Mapped[str] = mapped_column(String(80))
+    name: Mapped[str] = mapped_column(EncryptedName("device.name"))
     locale: Mapped[str] = mapped_column(String(16))
     digest: Mapped[bytes | None] = mapped_column(LargeBinary(32), unique=True)
-    subscription: Mapped[dict[str, Any] | None] = mapped_column(EncryptedJSON)
+    subscription: Mapped[dict[str, Any] | None] = mapped_column(EncryptedJSON("device.subscription"))
     created_at: Mapped[datetime]
     worked_at: Mapped[datetime | None]
     stopped_at: Mapped[datetime | None]
@@ -52,7 +52,7 @@ class Notification(Base):
     exposure_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(Exposure.id, ondelete="CASCADE"), index=True)
     device_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(Device.id, ondelete="CASCADE"), index=True)
     kind: Mapped[str] = mapped_column(String(16))
-    facts: Mapped[dict[str, Any]] = mapped_column(EncryptedJSON)
+    facts: Mapped[dict[str, Any]] = mapped_column(EncryptedJSON("notification.facts"))
     created_at: Mapped[datetime]
     due_at: Mapped[datetime]
     expires_at: Mapped[datetime]

@@ -32,7 +32,8 @@ from erp.domain.notification.device import register
 from erp.domain.support import invitation as invitations
 from erp.jobs.tasks import Jobs
 from erp.settings import Settings
-from erp.storage.db import Sessions, box, open_engine
+from erp.storage.box import box
+from erp.storage.db import Sessions, open_engine
 from tests.faults.ledger import Audit, Ledger, Told, audit, told
 from tests.faults.phone import Person, Phone
 from tests.faults.proxy import ROUGH, Fault, Proxy

@@ -33,7 +33,6 @@ class Person:
     """
 
     id: uuid.UUID
-    display_name: str
     time_zone: str
     session_epoch: int
     sound: bool
@@ -49,7 +48,6 @@ class Person:
 _account, _device = table_of(Account).c, table_of(Device).c
 PERSON_COLUMNS: tuple[ColumnElement[Any], ...] = (
     _account.id,
-    _account.display_name,
     _account.time_zone,
     _account.session_epoch,
     _account.sound,
@@ -68,6 +66,11 @@ def person_of(session: Session, account_id: uuid.UUID) -> Person | None:
     """The person behind an account's id, or None."""
     row = session.connection().execute(PERSON, {"account": account_id}).first()
     return None if row is None else Person(*row)
+
+
+def name_of(session: Session, account_id: uuid.UUID) -> str:
+    """What the person wants to be called; it is encrypted, so that only the page that shows it reads it."""
+    return session.scalars(select(Account.display_name).where(Account.id == account_id)).one()
 
 
 def account_of(session: Session, account_id: uuid.UUID) -> Account:

@@ -8,7 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from cryptography.fernet import InvalidToken
-from sqlalchemy import ForeignKeyConstraint, LargeBinary, Row, Table, delete, insert, select, type_coerce, update
+from sqlalchemy import (
+    Column,
+    ForeignKeyConstraint,
+    Row,
+    Table,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from erp.domain.exposure.columns import columns_of, values_of
@@ -16,7 +25,8 @@ from erp.domain.exposure.event import UNREADABLE
 from erp.domain.upkeep.finding import Finding
 from erp.domain.upkeep.integrity import AT_ONCE, place_now, states_of
 from erp.storage.account import Account
-from erp.storage.db import EncryptedJSON, EncryptedText, box, damages, table_of
+from erp.storage.box import UnknownKey, box
+from erp.storage.db import as_stored, damages, sealed_columns, sealed_type, table_of, token_in
 from erp.storage.exposure import EventRow, Exposure
 from erp.storage.ladder import Step
 from erp.storage.notification import Device, Notification
@@ -27,12 +37,14 @@ _device, _notification = map(table_of, (Device, Notification))
 
 
 def check_readable(session: Session) -> Iterator[Finding]:
-    """Pages of the file that are damaged, and texts that none of the data keys opens; those of exposures come later."""
+    """Pages of the file that are damaged, and texts that none of the data keys opens.
+
+    Whether what an exposure and its events say can be read comes later; whose key is gone is told here.
+    """
     for answer in damages(session):
         yield Finding("database", "file", answer, lost=True)
     for table in Base.metadata.sorted_tables:
-        if table is not _exposure and table is not _event:
-            yield from _unreadable(session, table)
+        yield from _unreadable(session, table)
 
 
 def drop_unreadable(session: Session, found: Iterable[Finding], now: datetime) -> None:
@@ -127,18 +139,28 @@ def _key(row: Sequence[Any]) -> str:
 
 
 def _unreadable(session: Session, table: Table) -> Iterator[Finding]:
-    """Encrypted texts that none of the data keys opens."""
+    """Encrypted texts that none of the data keys opens, or that belong to another column."""
     keys = list(table.primary_key.columns)
-    sealed = [column for column in table.columns if isinstance(column.type, EncryptedText | EncryptedJSON)]
+    sealed = sealed_columns(table)
     if not sealed:
         return
-    raw = [type_coerce(column, LargeBinary).label(column.name) for column in sealed]
-    for row in session.execute(select(*keys, *raw).execution_options(yield_per=AT_ONCE)):
-        for column, token in zip(sealed, row[len(keys) :], strict=True):
-            try:
-                if token is not None:
-                    box.open(bytes(token))
-            except InvalidToken:
-                # Nothing tells what these said, and nobody needs them any more.
-                lost = table is not _notification and table is not _device
-                yield Finding(table.name, _key(row[: len(keys)]), f"{column.name} cannot be read", lost)
+    for row in session.execute(select(*keys, *map(as_stored, sealed)).execution_options(yield_per=AT_ONCE)):
+        for column, stored in zip(sealed, row[len(keys) :], strict=True):
+            token = token_in(stored)
+            if token is not None and (fault := _fault(column, token)):
+                # Nobody needs a notification or a device that cannot be read; an exposure comes back from its events.
+                lost = table not in (_notification, _device, _exposure)
+                yield Finding(table.name, _key(row[: len(keys)]), f"{column.name} {fault}", lost)
+
+
+def _fault(column: Column[Any], token: bytes) -> str | None:
+    """Why a token cannot be read, if it cannot. Of exposures and events only a key that is gone: see check_account."""
+    told_later = column.table is _exposure or column.table is _event
+    try:
+        box.open(token, sealed_type(column).place)
+    except UnknownKey as error:
+        named = f"cannot be read: its key {error} is none of the data keys" if error.args else "cannot be read"
+        return None if told_later and not error.args else named
+    except InvalidToken:
+        return None if told_later else "cannot be read"
+    return None

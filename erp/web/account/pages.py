@@ -12,6 +12,7 @@ from flask import request, session, url_for
 from flask_login import current_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
+from erp import base64url
 from erp.domain.account import account as accounts
 from erp.domain.account import recovery, sign_in
 from erp.domain.account.account import zone_names
@@ -21,11 +22,14 @@ from erp.domain.support.invitation import InvitationState, invitation_behind
 from erp.services import services
 from erp.settings import SignUp
 from erp.storage.account import Account
-from erp.storage.db import box
+from erp.storage.box import box
 from erp.web.edge import attempts
 from erp.web.edge.attempts import Kind
 from erp.web.edge.request import db, me, now, see_other
 from erp.web.edge.signin import empty_cookie
+
+# To what the codes in the cookie are bound.
+CODES = "cookie.codes"
 
 
 def my_account() -> Account:
@@ -134,13 +138,15 @@ def show_codes(codes: list[str]) -> None:
     The codes ride in the person's own cookie, sealed: an answer that got lost on a bad network can be asked for again,
     and the server keeps only digests.
     """
-    session["codes"] = box.seal(json.dumps(codes)).decode()
+    session["codes"] = base64url.encode(box.seal(json.dumps(codes), CODES))
 
 
 def shown_codes() -> list[str] | None:
     """The codes that are shown, None where there are none."""
+    if "codes" not in session:
+        return None
     try:
-        shown: list[str] | None = json.loads(box.open(session["codes"].encode())) if "codes" in session else None
+        shown: list[str] = json.loads(box.open(base64url.decode(session["codes"]), CODES))
     except InvalidToken:
         return None
     return shown

@@ -25,7 +25,7 @@ from erp.web.edge.notices import SAVED, done, says
 from erp.web.edge.request import by_htmx, db, me, now, see_other, today
 from erp.web.edge.signin import enter, safe_next
 
-DETAILS = ("display_name", "time_zone", "sound", "vibration", "check_in_minutes")
+DETAILS = ("time_zone", "sound", "vibration", "check_in_minutes")
 
 
 @blueprint.get("/account")
@@ -36,7 +36,7 @@ def account() -> ResponseReturnValue:
 
 def _account_page(fragment: str, error: Invalid | None = None, *, sent: str | None = "form") -> ResponseReturnValue:
     """The page of two forms: `fragment` is the one that was sent."""
-    saved = {name: getattr(me(), name) for name in DETAILS}
+    saved = {"display_name": accounts.name_of(db(), me().id)} | {name: getattr(me(), name) for name in DETAILS}
     values = values_of(saved, error if sent else None)
     return form_page(
         "account/account.html",

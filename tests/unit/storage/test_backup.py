@@ -21,7 +21,8 @@ from erp.domain.support import invitation as invitations
 from erp.services import services_of
 from erp.settings import Settings
 from erp.storage.backup import BackupError, backup, restore
-from erp.storage.db import Sessions, box, open_engine
+from erp.storage.box import box
+from erp.storage.db import Sessions, open_engine
 from erp.storage.exposure import EventRow
 from erp.storage.migrating import migrate
 from tests.make.clients import Client

@@ -1,7 +1,9 @@
 """What a supporter may see of a client: the practice and the streak, and only what the client shares of the rest."""
 
 import uuid
+from collections import defaultdict
 from datetime import date, datetime, timedelta
+from itertools import chain
 
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ from erp.domain.support import cheer as cheers
 from erp.domain.support import relation as relations
 from erp.domain.support import sharing
 from erp.storage.account import Account
-from erp.storage.db import box
+from erp.storage.box import box
 from tests.make.clients import EVERY_DAY, Client, local, march, undone
 from tests.make.supporters import (
     A_DAY,
@@ -270,10 +272,19 @@ def test_only_what_is_shared_of_what_is_shown_is_decrypted(
     begins(client, prediction=WRITTEN[0], response=WRITTEN[1])
     client.session.flush()
     client.session.expire_all()
-    opened, decrypt = [], box.open
-    monkeypatch.setattr(box, "open", lambda token: opened.append(decrypt(token)) or opened[-1])
+    opened: dict[str, list[str]] = defaultdict(list)
+    decrypt = box.open
+
+    def note(token: bytes, place: str) -> str:
+        opened[place].append(decrypt(token, place))
+        return opened[place][-1]
+
+    monkeypatch.setattr(box, "open", note)
     (seen,) = sharing.clients_of(client.session, relation.supporter_id, client.now)
     assert seen.now
     assert seen.last
+    assert opened.pop("account.display_name")
+    assert ("exposure.curve" in opened) == ("suds" in shared)
+    opened.pop("exposure.curve", None)
     expected = ["pass the kennel"] * 2 * ("titles" in shared) + [*WRITTEN[2:]] * ("notes" in shared)
-    assert sorted(opened) == sorted(expected)
+    assert sorted(chain(*opened.values())) == sorted(expected)

@@ -20,6 +20,7 @@ from erp.domain.upkeep.finding import Finding
 from erp.domain.upkeep.integrity import accounts, check_account, count_accounts
 from erp.domain.upkeep.orphans import check_links, check_readable, drop_unreadable
 from erp.storage.account import Account, FormerPhoneKey, SignIn
+from erp.storage.box import Box
 from erp.storage.db import Base, table_of
 from erp.storage.exposure import EventRow, Exposure
 from erp.storage.ladder import Step
@@ -404,6 +405,31 @@ def test_a_ping_whose_relation_is_gone_goes_with_it_and_reaches_nobody(client: C
 
 def sealed_elsewhere() -> bytes:
     return Fernet(Fernet.generate_key()).encrypt(b"?")
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "comes_back"),
+    [("fear", "name", False), ("event", "data", False), ("exposure", "note", True), ("notification", "facts", False)],
+)
+def test_a_value_whose_key_is_gone_is_named_with_the_key(
+    client: Client, session: Session, table: str, column: str, comes_back: bool
+):
+    other = Box()
+    other.set_keys((Fernet.generate_key().decode(),))
+    token = other.seal("{}", f"{table}.{column}")
+    session.flush()
+    session.execute(text(f"UPDATE {table} SET {column} = :token WHERE {column} IS NOT NULL"), {"token": token})
+    named = f"{column} cannot be read: its key {token[1:5].hex()} is none of the data keys"
+    found = [finding for finding in findings(session, client.now, repair=True) if finding.table == table]
+    assert named in {finding.what for finding in found}
+    assert (named in {finding.what for finding in findings(session, client.now)}) is not comes_back
+
+
+def test_a_value_that_stands_in_another_column_is_found(client: Client, session: Session):
+    session.flush()
+    session.execute(text("UPDATE step SET details = title"))
+    found = {(one.table, one.what, one.lost) for one in findings(session, client.now)}
+    assert found == {("step", "details cannot be read", True)}
 
 
 @pytest.mark.parametrize("table", ["fear", "step", "cheer", "invitation", "device", "notification"])

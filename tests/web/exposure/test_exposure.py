@@ -12,7 +12,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from erp.domain.support import relation as relations
-from erp.storage.db import Sessions, box
+from erp.storage.box import box
+from erp.storage.db import Sessions
 from erp.storage.exposure import EventRow, Exposure
 from erp.storage.notification import Notification
 from erp.storage.support import Support
@@ -379,7 +380,7 @@ def test_a_look_at_a_record_without_news_costs_one_count_and_opens_nothing(
     assert first.headers.get("Content-Encoding", "identity") == encoding
     opened: list[bytes] = []
     real = box.open
-    monkeypatch.setattr(box, "open", lambda token: opened.append(token) or real(token))
+    monkeypatch.setattr(box, "open", lambda token, place: opened.append(token) or real(token, place))
     with statements(app) as sent:
         same = client.get(path, headers=headers | {"If-None-Match": first.headers["ETag"]})
     assert (same.status_code, same.data, opened) == (304, b"", [])

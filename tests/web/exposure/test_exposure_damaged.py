@@ -10,7 +10,8 @@ from flask import Flask
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
-from erp.storage.db import Sessions, box, table_of
+from erp.storage.box import box
+from erp.storage.db import Sessions, table_of
 from erp.storage.exposure import EventRow, Exposure
 from erp.storage.practice import PracticeTotals
 from tests.make.clock import NOON, ZONE
@@ -47,7 +48,7 @@ def exposure(client: Phone, ladder: Ladder) -> uuid.UUID:
 
 def sealed(written: str) -> bytes:
     """What the data keys open, and no event says."""
-    return box.seal(written)
+    return box.seal(written, "event.data")
 
 
 def of(kind: str) -> Any:
