@@ -110,7 +110,7 @@ def _shared_exposure(
         paused=running and row.due_at is None,
         started_at=row.started_at,
         local_date=row.local_date,
-        seconds=_seconds(row, now) if running else row.seconds,
+        seconds=lasted(row, now) if running else row.seconds,
         planned_seconds=row.planned_seconds,
         title=words.title or None,
         curve=[(second, suds) for second, suds in words.curve or ()] if support.shares_suds else None,
@@ -118,7 +118,7 @@ def _shared_exposure(
     )
 
 
-def _seconds(row: AnyRow, now: datetime) -> int:
+def lasted(row: AnyRow, now: datetime) -> int:
     """How long a running exposure has lasted: in a pause as long as its events say, else by its planned end."""
     if row.due_at is None:
         return int(row.seconds)

@@ -4,17 +4,20 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from erp.domain import limits
 from erp.domain.support.sharing import SharedExposure
+from erp.storage.box import box
 from erp.storage.db import Sessions
 from erp.storage.support import Support
 from erp.web.support.pages import going_on
-from tests.make.clock import NOW, ZONE
-from tests.make.pages import HTMX, a_cheer, a_coach, a_ladder, an_exposure, an_invitation, is_page
+from tests.make.clock import NOW, ZONE, Clock
+from tests.make.pages import HTMX, a_cheer, a_coach, a_ladder, an_exposure, an_invitation, batch, event, is_page
 from tests.web.conftest import Phone
+from tests.web.edge.test_sql import statements
 
 SHARING = {"contact": "every", "told": ["started", "finished", "goal", "milestone"]}
 
@@ -436,6 +439,60 @@ def test_a_card_that_did_not_change_is_not_sent_again(client: Phone, coach: Phon
     an_exposure(sessions, client, step, begun, seconds=None)
     changed = coach.get(path, headers=headers | {"If-None-Match": first.headers["ETag"]})
     assert changed.status_code == 200
+
+
+def test_a_look_at_a_card_without_news_counts_and_opens_nothing(
+    app: Flask, client: Phone, coach: Phone, sessions: Sessions, clock: Clock, monkeypatch: pytest.MonkeyPatch
+):
+    support = a_coach(sessions, client, coach, titles="1", notes="1")
+    an_exposure(sessions, client, a_ladder(sessions, client).steps[0], seconds=None, prediction="it bites " * 200)
+    clock.stand(NOW + timedelta(seconds=1))
+    path = f"/people/{support}/card"
+    first = coach.get(path, headers=HTMX)
+    monkeypatch.setattr(box, "open", lambda *given: pytest.fail("something is decrypted"))
+    with statements(app) as sent:
+        assert coach.get(path, headers=HTMX | {"If-None-Match": first.headers["ETag"]}).status_code == 304
+    # Who is signed in, what there is of the client, and of the exposures that show.
+    assert len(sent) == 3, sent
+
+
+def test_every_news_of_a_client_changes_the_card(client: Phone, coach: Phone, sessions: Sessions, clock: Clock):
+    support = a_coach(sessions, client, coach, titles="1", notes="1")
+    steps = a_ladder(sessions, client).steps
+    exposure = an_exposure(sessions, client, steps[0], seconds=None)
+
+    def tell(kind: str, **data: object) -> None:
+        client.post("/events", json=batch(client, event(kind, exposure, clock(), **data)))
+
+    news: list[Callable[[], object]] = [
+        lambda: clock.stand(clock() + timedelta(minutes=1)),
+        lambda: tell("paused"),
+        lambda: tell("finished"),
+        lambda: tell("noted", learning="it slept"),
+        lambda: client.post(
+            f"/steps/{steps[0]}/edit",
+            data={
+                "title": "another name",
+                "suds": "20",
+                "planned_minutes": "5",
+                "check_in_minutes": "5",
+                "stopping_rule": "time",
+            },
+        ),
+        lambda: client.post(
+            "/account/details", data={"display_name": "Kim", "time_zone": ZONE, "check_in_minutes": "5"}
+        ),
+        lambda: client.post(f"/supporters/{support}", data={"titles": "1", "contact": "every"}),
+        lambda: clock.stand(clock() + timedelta(days=1)),
+    ]
+    path, etag = f"/people/{support}/card", ""
+    for happens in [lambda: None, *news]:
+        happens()
+        answer = coach.get(path, headers=HTMX | {"If-None-Match": etag})
+        assert answer.status_code == 200
+        assert etag != answer.headers["ETag"]
+        etag = answer.headers["ETag"]
+        assert coach.get(path, headers=HTMX | {"If-None-Match": etag}).status_code == 304
 
 
 def test_the_card_keeps_the_form_for_ones_own_words_out(client: Phone, coach: Phone, sessions: Sessions):
