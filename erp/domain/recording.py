@@ -22,7 +22,7 @@ from erp.domain.errors import Invalid, Problem, Unreadable
 from erp.domain.exposure.columns import Change, Standing, columns_of, has_lost, place_of, values_of
 from erp.domain.exposure.event import UNREADABLE, Event, EventKind, IncomingEvent, Start, event_of, stored_event
 from erp.domain.exposure.fold import Phase, State, fold
-from erp.domain.exposure.giving_way import began_at, endings, went_on
+from erp.domain.exposure.giving_way import BEGINNINGS
 from erp.domain.exposure.known import Known, known_of
 from erp.domain.exposure.signals import renew_signal
 from erp.domain.limits import MAX_EVENTS_OF_A_KIND, MAX_EXPOSURES_A_DAY, MAX_NOTES_AN_EXPOSURE
@@ -49,18 +49,15 @@ LOCK = (
     .with_for_update(key_share=True)
 )
 STEP_OWNER = select(table_of(Step).c.account_id).where(table_of(Step).c.id == bindparam("step"))
-RUNNING = select(_exposure.c.id, _exposure.c.started_at).where(
-    _exposure.c.account_id == bindparam("account"), _exposure.c.phase == Phase.running
-)
-# Told again to a phone that missed the first answer.
-ENDED_AT_A_START = select(_exposure.c.id).where(
-    _exposure.c.account_id == bindparam("account"),
-    _exposure.c.finished_at.in_(
-        select(_exposure.c.started_at).where(
-            _exposure.c.account_id == bindparam("account"), _exposure.c.id.in_(bindparam("started", expanding=True))
-        )
-    ),
-    _exposure.c.id.not_in(bindparam("started", expanding=True)),
+ALSO_RUNNING = (
+    select(_exposure.c.id)
+    .where(
+        _exposure.c.account_id == bindparam("account"),
+        _exposure.c.phase == Phase.running,
+        _exposure.c.id.not_in(bindparam("exposures", expanding=True)),
+    )
+    .order_by(_exposure.c.started_at.desc())
+    .limit(1)
 )
 ADD_EVENT = insert(_event)
 ADD_EXPOSURE = insert(_exposure)
@@ -72,24 +69,15 @@ class Receipt:
     """What became of a batch: ids that are safe now, ids that never will be, and what else is running.
 
     `set_aside`: exposures that could not be folded, with the name of the error; what is safe of them is kept as it
-    came. `gave_way`: exposures that ended because one of the batch began. `also_running`: one that could not be ended.
+    came. `also_running`: the latest other exposure that runs, where one of the batch began or went on.
     `has_news`: somebody should hear of it, and the notifications for that are there.
     """
 
     accepted: list[uuid.UUID] = field(default_factory=list)
     refused: dict[uuid.UUID, Invalid] = field(default_factory=dict)
     set_aside: dict[uuid.UUID, str] = field(default_factory=dict)
-    gave_way: list[uuid.UUID] = field(default_factory=list)
     also_running: uuid.UUID | None = None
     has_news: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What came of the new events of one exposure: `began_at` is when it began or went on (UTC), if it did by them."""
-
-    has_news: bool
-    began_at: datetime | None
 
 
 def record(
@@ -115,61 +103,18 @@ def record(
     zone = connection.scalars(LOCK, asked).one()
     known = known_of(connection, asked)
     receipt = Receipt()
-    began: dict[uuid.UUID, datetime] = {}
     for exposure_id, fresh in _fresh(session, account_id, events, known, zone, receipt).items():
         shifts = {row.shift_ms for row in known.events_of(exposure_id)}
         shifted = _shifted(fresh, shifts, skew, now - sent_at, now)
         try:
             with session.begin_nested():
-                taken = _take(session, account_id, exposure_id, shifted, known, zone, now)
+                receipt.has_news |= _take(session, account_id, exposure_id, shifted, known, zone, now)
         except DAMAGED as error:
             receipt.set_aside[exposure_id] = type(error).__name__
             _set_aside(session, account_id, exposure_id, shifted, known, receipt, now)
-            continue
-        receipt.has_news |= taken.has_news
-        if taken.began_at:
-            began[exposure_id] = taken.began_at
-    if began:
-        _end_others(session, account_id, began, zone, now, receipt)
-    again = [event.exposure_id for event in events if event.kind == EventKind.started and event.id in known.events]
-    if again:
-        receipt.gave_way += connection.scalars(ENDED_AT_A_START, {"account": account_id, "started": again})
+    if any(event.kind in BEGINNINGS for event in events):
+        receipt.also_running = connection.scalar(ALSO_RUNNING, asked)
     return receipt
-
-
-def _end_others(
-    session: Session,
-    account_id: uuid.UUID,
-    began: Mapping[uuid.UUID, datetime],
-    zone: str,
-    now: datetime,
-    receipt: Receipt,
-) -> None:
-    """Let every exposure that runs give way to the one that began last. `began`: what began or went on by the batch."""
-    connection = session.connection()
-    rows = connection.execute(RUNNING, {"account": account_id}).all()
-    if len(rows) < 2:
-        return
-    known = known_of(connection, {"account": account_id, "exposures": [row.id for row in rows], "ids": []})
-    running = {row.id: state for row in rows if (state := _state(known, row.id))}
-    # One that cannot be read does not count as running.
-    receipt.also_running = next((row.id for row in rows if row.id not in running), None)
-    since = {row.id: began.get(row.id, row.started_at) for row in rows if row.id in running}
-    for ending in endings(since):
-        finish = (ending.event(running[ending.exposure_id]), 0)
-        with session.begin_nested():
-            taken = _take(session, account_id, ending.exposure_id, [finish], known, zone, now)
-        receipt.has_news |= taken.has_news
-        receipt.gave_way.append(ending.exposure_id)
-
-
-def _state(known: Known, exposure_id: uuid.UUID) -> State | None:
-    """Where a stored exposure stands; None where it cannot be read, or its events have lost what its row says."""
-    try:
-        state, row = fold(_stored(known, exposure_id)), known.exposures[exposure_id]
-    except DAMAGED:
-        return None
-    return None if has_lost(row.started_at, row.ended, state) else state
 
 
 def _set_aside(
@@ -317,18 +262,20 @@ def _take(
     known: Known,
     zone: str,
     now: datetime,
-) -> Taken:
-    """Write down the new events of one exposure and all that follows from them.
+) -> bool:
+    """Write down the new events of one exposure and all that follows from them; whether somebody should hear of it.
 
     Raises what is DAMAGED where what is stored cannot be read, or has lost what the row still says.
     """
-    stored = _stored(known, exposure_id)
-    fresh = [event_of(event.id, event.kind, event.at, shift, event.value, event.data) for event, shift in shifted]
-    back = went_on(stored, fresh, now)
-    if back:
-        fresh.append(back)
-        shifted = [*shifted, (IncomingEvent(back.id, exposure_id, back.kind, back.at, None, None), 0)]
-    state = fold(stored + fresh)
+    if exposure_id in known.damaged:
+        raise Unreadable
+    stored = [
+        stored_event(row.id, row.kind, row.happened_at, row.shift_ms, row.value, row.data)
+        for row in known.events_of(exposure_id)
+    ]
+    state = fold(
+        stored + [event_of(event.id, event.kind, event.at, shift, event.value, event.data) for event, shift in shifted]
+    )
     row = known.exposures.get(exposure_id)
     if row is not None and _has_lost(row, stored, state):
         raise Unreadable
@@ -340,18 +287,8 @@ def _take(
     has_news = change.is_news and tell_of_practice(session, account_id, change, today, now)
     if row is not None and row.hidden_since is not None:
         renew_signal(session, session.get_one(Exposure, exposure_id), state, now)
-        has_news = True
-    return Taken(has_news, began_at(state, fresh, now))
-
-
-def _stored(known: Known, exposure_id: uuid.UUID) -> list[Event]:
-    """What is stored of an exposure. Raises what is DAMAGED where it cannot be read."""
-    if exposure_id in known.damaged:
-        raise Unreadable
-    return [
-        stored_event(row.id, row.kind, row.happened_at, row.shift_ms, row.value, row.data)
-        for row in known.events_of(exposure_id)
-    ]
+        return True
+    return has_news
 
 
 def _has_lost(row: AnyRow, stored: Sequence[Event], state: State) -> bool:

@@ -4,7 +4,6 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.make.forms import make_account, send
-from tests.make.phone import until
 
 # These two never share a date.
 EARLIEST, LATEST = "Pacific/Kiritimati", "Pacific/Pago_Pago"
@@ -24,7 +23,7 @@ def test_a_page_left_open_shows_the_new_day_when_it_is_looked_at(page: Page, pat
     page.wait_for_timeout(200)
     assert page.evaluate("window.untouched"), "the same day is no reason to load the page again"
     send(page.context, "/account/zone", {"time_zone": LATEST})
-    page.evaluate(LOOK)
-    until(page, lambda: page.evaluate(DAY) not in (before, None))
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.evaluate(LOOK)
+    assert page.evaluate(DAY) not in (before, None)
     assert page.evaluate(MARKED) != marked

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.test_two_devices import cut, mend
 from tests.make.forms import make_account, make_ladder, sign_in
-from tests.make.phone import all_sent
+from tests.make.phone import all_sent, until
 from tests.make.taps import ready, start_exposure
 
 ENDED = "It ended when another practice began."
@@ -90,8 +90,8 @@ def test_a_reload_of_a_start_whose_answer_was_lost_still_tells_of_the_other(phon
 
     other.context.route("**/events", lose)
     start_exposure(other, steps[1])
-    expect(tablet.get_by_text(ENDED)).to_be_visible()
-    assert lost
+    until(other, lambda: lost)
     other.context.unroute("**/events")
     other.evaluate("dispatchEvent(new Event('online'))")
     expect(other.get_by_text(GAVE_WAY)).to_be_visible()
+    expect(tablet.get_by_text(ENDED)).to_be_visible()

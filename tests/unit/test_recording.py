@@ -271,6 +271,21 @@ def test_the_date_is_fixed_when_the_start_is_recorded_and_travelling_changes_not
     assert session.scalars(select(Day.date)).all() == [date(2026, 11, 18)]
 
 
+def test_another_exposure_that_runs_is_told_when_one_starts(client: Client):
+    first, second = uuid.uuid4(), uuid.uuid4()
+    assert client.sends(client.event(first, "started", after(0))).also_running is None
+    assert client.sends(client.event(second, "started", after(10))).also_running == first
+    assert client.sends(client.event(second, "checked_in", after(11), suds=5)).also_running is None
+    client.sends(client.event(first, "finished", after(12)))
+    assert client.sends(client.event(uuid.uuid4(), "started", after(13))).also_running == second
+
+
+def test_what_runs_at_another_client_is_not_told(client: Client, session: Session):
+    other = Client(session, ZONE, client.now)
+    other.sends(other.event(uuid.uuid4(), "started", after(0)))
+    assert client.sends(client.event(uuid.uuid4(), "started", after(1))).also_running is None
+
+
 def test_the_step_keeps_the_latest_eight_expectations_and_goes_by_the_last_start(client: Client):
     for number in range(10):
         start = START - timedelta(days=20 - number)

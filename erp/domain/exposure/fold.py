@@ -32,7 +32,9 @@ class State:
     """What the events of one exposure fold to. Durations in seconds; `curve` is (practised second, SUDS).
 
     `paused_for` is the time in pauses that are over, and between a finish and its being taken back. `ended`: it was
-    finished once, and so counts, even while it goes on after that. `start` and `notes` are empty while there are none.
+    finished once, and so counts, even while it goes on after that. `gave_way_at`: when another exposure ended
+    it, `went_on_until`: until when practice is told of it after that. `start` and `notes` are empty while there are
+    none.
     """
 
     started_at: datetime | None = None
@@ -41,6 +43,8 @@ class State:
     paused_for: timedelta = timedelta()
     finished_at: datetime | None = None
     ended: bool = False
+    gave_way_at: datetime | None = None
+    went_on_until: datetime | None = None
     last_at: datetime | None = None
     curve: list[tuple[int, int]] = field(default_factory=list)
     resisted: int = 0
@@ -88,7 +92,8 @@ def fold(events: Iterable[Event]) -> State:
     """The state after the events, in whatever order and however often they came.
 
     They count in the order of time, then id. The first start holds, and nothing happens before it, or later than
-    LONGEST after it.
+    LONGEST after it. Where it gave way to another exposure, it lasted as long as practice is told of it: a phone that
+    knew of the other one told none.
     """
     ordered = sorted({event.id: event for event in events}.values(), key=lambda event: (event.at, event.id))
     state = State()
@@ -106,7 +111,11 @@ def fold(events: Iterable[Event]) -> State:
             at = min(max(event.at, first.at), first.at + LONGEST)
             if rule := RULES.get(event.kind):
                 rule(state, event, at)
+            if state.gave_way_at is not None and event.kind in PRACTICE:
+                state.went_on_until = at
             state.last_at = state.finished_at or at
+    if state.gave_way_at is not None:
+        state.finished_at = state.last_at = state.went_on_until or state.gave_way_at
     noted = state.notes.get("suds")
     if noted is not None:
         state.curve.append((state.seconds, noted))
@@ -131,7 +140,21 @@ def _pause(state: State, _event: Event, at: datetime) -> None:
 
 
 def _resume(state: State, _event: Event, at: datetime) -> None:
-    if state.finished_at is None or not state.noted:
+    if state.gave_way_at is not None:
+        _resume_after_giving_way(state, at)
+    elif state.finished_at is None or not state.noted:
+        _go_on(state, at)
+
+
+def _resume_after_giving_way(state: State, at: datetime) -> None:
+    """A pause that began since then ends, on a phone that does not know; otherwise somebody takes the end back."""
+    assert state.gave_way_at is not None
+    if state.paused_at is not None and state.paused_at > state.gave_way_at:
+        _go_on(state, at)
+        state.went_on_until = at
+    elif not state.noted:
+        state.paused_at = state.paused_at or state.went_on_until or state.gave_way_at
+        state.gave_way_at = state.went_on_until = None
         _go_on(state, at)
 
 
@@ -150,10 +173,14 @@ def _go_on(state: State, at: datetime) -> None:
     state.paused_at = state.finished_at = None
 
 
-def _finish(state: State, _event: Event, at: datetime) -> None:
-    if state.finished_at is None:
-        state.finished_at = at
-        state.ended = True
+def _finish(state: State, event: Event, at: datetime) -> None:
+    if state.finished_at is not None:
+        return
+    state.ended = True
+    if "gave_way_to" not in event.data:
+        state.finished_at, state.gave_way_at, state.went_on_until = at, None, None
+    elif state.gave_way_at is None:
+        state.gave_way_at = at
 
 
 def _note(state: State, event: Event, _at: datetime) -> None:
@@ -163,6 +190,8 @@ def _note(state: State, event: Event, _at: datetime) -> None:
     state.notes.update(cast(Note, said))
 
 
+# What nobody tells who knows that it ended.
+PRACTICE = (EventKind.checked_in, EventKind.resisted, EventKind.ritual, EventKind.paused, EventKind.extended)
 # What each kind does to the state. A second start does nothing: it is a sign of life.
 RULES: dict[EventKind, Callable[[State, Event, datetime], None]] = {
     EventKind.checked_in: _check_in,

@@ -26,6 +26,7 @@ JOINED = {
     "js/exposure/practice.js": (
         "js/exposure/after.js",
         "js/exposure/ending.js",
+        "js/exposure/other-running.js",
         "js/exposure/running.js",
     ),
 }

@@ -15,7 +15,7 @@ from uuid6 import uuid7
 from erp.domain.errors import Invalid, NotFound, Unreadable
 from erp.domain.exposure.event import EventKind, IncomingEvent, parse, skew_of
 from erp.domain.exposure.fold import fold
-from erp.domain.exposure.giving_way import honest_end
+from erp.domain.exposure.giving_way import giving_way, honest_end
 from erp.domain.exposure.reading import events_of, exposure_if_known, exposure_of
 from erp.domain.fields import Fields
 from erp.domain.ladder.ladder import step_of
@@ -52,7 +52,6 @@ def _take_batch() -> ResponseReturnValue:
         accepted=receipt.accepted,
         refused=refused,
         set_aside=[{"exposure": each, "message": str(ASIDE)} for each in receipt.set_aside],
-        gave_way=receipt.gave_way,
         also_running=receipt.also_running,
         now=stamp(now()),
     )
@@ -107,9 +106,22 @@ def _take_form() -> ResponseReturnValue:
             raise NotFound
     except Invalid as error:
         return _form_again(raw, sentences(error))
+    gave_way = _end_other(event, receipt)
     _commit(receipt)
-    gave_way = next(iter(receipt.gave_way), None)
     return see_other(url_for("exposure.exposure", exposure_id=event.exposure_id, gave_way=gave_way))
+
+
+def _end_other(event: IncomingEvent, receipt: Receipt) -> uuid.UUID | None:
+    """Let what else runs give way to what a form began; the id of the one that did."""
+    other = receipt.also_running
+    if other is None:
+        return None
+    try:
+        finish = giving_way(other, fold(events_of(db(), me().id, other)), event.exposure_id, event.at)
+    except Unreadable:
+        return None
+    receipt.has_news |= record(db(), me().id, [finish], now(), now()).has_news
+    return other
 
 
 def _ids() -> dict[str, str]:

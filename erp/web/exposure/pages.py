@@ -15,7 +15,6 @@ from erp.domain.errors import Unreadable
 from erp.domain.exposure.columns import has_lost
 from erp.domain.exposure.event import Event
 from erp.domain.exposure.fold import Phase, State, fold
-from erp.domain.exposure.giving_way import gave_way
 from erp.domain.exposure.reading import (
     FORGOTTEN_AFTER,
     ExposureView,
@@ -136,7 +135,7 @@ def practice_page(
         late=_is_late(view),
         summary=_summary_if_done(view),
         gave_way=request.args.get("gave_way", type=uuid.UUID),
-        ended_by_another=gave_way(events, state) is not None,
+        ended_by_another=state.gave_way_at is not None,
         **_standing_of(shown_step, view),
         **_lengths(shown_step, plan_on(db(), me().id, today()), request.args.get("minutes", type=int)),
     )

@@ -48,8 +48,6 @@ BUNDLE = (
     "js/shell/slider.js",
     "js/support/cheers.js",
     "js/exposure/offline.js",
-    "js/exposure/other-running.js",
-    "js/exposure/unsent.js",
     "js/exposure/ask-end.js",
     "js/account/zone-notice.js",
 )

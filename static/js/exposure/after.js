@@ -17,7 +17,7 @@ export function prepareNote(page, state) {
   parts.outcome.hidden = !prediction;
   parts.quote.textContent = prediction;
   parts.recap.textContent = practised(page, state) + (state.seconds < 60 ? `. ${parts.recap.dataset.short}` : "");
-  page.toggleAttribute("data-early", state.seconds < state.planned);
+  page.toggleAttribute("data-early", state.seconds < state.planned || state.gaveWay !== null);
 }
 
 function practised(page, { seconds }) {

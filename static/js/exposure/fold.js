@@ -18,15 +18,19 @@
 
 /**
  * What an exposure has come to. `planned` and `seconds` are seconds, `elapsed` and every moment are ms; `curve` holds
- * pairs of second and SUDS; `checked` is the second of the last check-in.
+ * pairs of second and SUDS; `checked` is the second of the last check-in. `gaveWay`: when another exposure ended it;
+ * `wentOn`: until when practice is told of it after that.
  * @typedef {{
  *   phase: "before" | "running" | "after" | "done", started: Timed | null, paused: boolean,
- *   finished: number | null, ends: number | null, last: number | null,
+ *   finished: number | null, gaveWay: number | null, wentOn: number | null, ends: number | null, last: number | null,
  *   seconds: number, elapsed: number, planned: number, curve: [number, number][],
  *   resisted: number, rituals: number, peak: number | null, suds: number | null, checked: number | null,
  *   noted: {suds?: number, outcome?: string, learning?: string, note?: string},
  * }} State
  */
+
+/** What nobody tells who knows that it ended. */
+const PRACTICE = ["checked_in", "resisted", "ritual", "paused", "extended"];
 
 /** Nobody practises for longer, in ms; what a phone left on says beyond it happened at this end. */
 const LONGEST = 24 * 60 * 60_000;
@@ -41,6 +45,8 @@ class Counting {
   constructor(start) {
     /** When the counting began again; null while it stands still. @type {number | null} */
     this.since = start;
+    /** When it stood still first since it went on; null while it does not. @type {number | null} */
+    this.stopped = null;
   }
 
   /** @param {number} time */
@@ -49,6 +55,7 @@ class Counting {
     this.spans.push([this.since, time]);
     this.counted += time - this.since;
     this.since = null;
+    this.stopped = time;
   }
 
   /** @param {number} time */
@@ -100,9 +107,15 @@ const KINDS = {
     state.planned = Math.min(state.planned + (event.minutes ?? 0) * 60, LONGEST / 1000);
     if (state.finished !== null) takeBack(state, count, event);
   },
-  finished(state, count, { time }) {
+  finished(state, count, { time, gave_way_to: other }) {
+    if (state.finished !== null) return;
+    if (other) {
+      state.gaveWay ??= time;
+      return;
+    }
     count.stop(time);
-    state.finished ??= time;
+    state.finished = time;
+    state.gaveWay = state.wentOn = null;
   },
   noted(state, _count, event) {
     state.phase = "done";
@@ -113,10 +126,46 @@ const KINDS = {
 };
 
 /** Going on ends a pause, and takes a finish back unless it was noted already. @type {(typeof KINDS)[string]} */
-function takeBack(state, count, { time }) {
+function takeBack(state, count, { kind, time }) {
+  if (state.gaveWay !== null && kind === "resumed") return goOnAfterGivingWay(state, count, time);
   if (state.finished !== null && state.phase === "done") return;
   state.finished = null;
   count.goOn(time);
+}
+
+/**
+ * A pause that began since then ends, on a phone that does not know; otherwise somebody takes the end back.
+ * @param {State} state
+ * @param {Counting} count
+ * @param {number} time
+ */
+function goOnAfterGivingWay(state, count, time) {
+  const gaveWay = state.gaveWay ?? time;
+  if (count.since === null && (count.stopped ?? 0) > gaveWay) {
+    count.goOn(time);
+    state.wentOn = time;
+  } else if (state.phase !== "done") {
+    count.stop(state.wentOn ?? gaveWay);
+    state.gaveWay = state.wentOn = null;
+    count.goOn(time);
+  }
+}
+
+/** @type {(typeof KINDS)[string]} */
+function happen(state, count, event) {
+  KINDS[event.kind]?.(state, count, event);
+  if (state.gaveWay !== null && PRACTICE.includes(event.kind)) state.wentOn = event.time;
+}
+
+/**
+ * Where it gave way to another exposure, it lasted as long as practice is told of it.
+ * @param {State} state
+ * @param {Counting} count
+ */
+function giveWay(state, count) {
+  if (state.gaveWay === null) return;
+  state.finished = state.wentOn ?? state.gaveWay;
+  count.stop(state.finished);
 }
 
 /** @returns {State} */
@@ -125,6 +174,8 @@ const nothing = () => ({
   started: null,
   paused: false,
   finished: null,
+  gaveWay: null,
+  wentOn: null,
   ends: null,
   last: null,
   seconds: 0,
@@ -159,8 +210,9 @@ export function fold(events, now = null) {
   let last = first.time;
   for (const event of sorted) {
     last = Math.min(Math.max(event.time, first.time), longest);
-    KINDS[event.kind]?.(state, count, { ...event, time: last });
+    happen(state, count, { ...event, time: last });
   }
+  giveWay(state, count);
   state.last = last;
 
   const until = Math.min(Math.max(now ?? first.time, last), longest);

@@ -1,5 +1,5 @@
-// Another exposure may still run: of this phone, or as the server says. A minute counts once: one that begins, or goes
-// on, ends the other at that moment, and one tap takes that back. erp/domain/exposure/giving_way.py does the same.
+// A minute counts once: an exposure that begins, or goes on, ends the other one that runs, as far as this page knows of
+// it, and one tap takes that back. erp/domain/exposure/giving_way.py does it where a plain form begins.
 
 import { onto } from "../lib/device-clock.js";
 import { flush } from "../outbox/outbox.js";
@@ -9,52 +9,48 @@ import { known, Record } from "./record.js";
 import { dueEnd } from "./timer.js";
 
 const SENDING = 3_000; // ms that the way back waits for the server to hear of it
+const LATE = 120_000; // ms after which the other one was not known of at the beginning
 
-/** The one that runs besides `page`'s, as far as this phone knows: {id, step, events}; null where none does. */
-export async function find(page, account, ask = false) {
-  const running = recall();
-  if (!running || running.account !== account || running.id === page.exposure) return null;
-  const events = await known(account, running.id);
-  if (ask) await new Record(page.dataset.exposures + running.id, account, (more) => events.push(...more)).ask();
-  const { phase } = fold(onto(events), Date.now());
-  if (phase !== "running" && phase !== "before") remember(false, running);
-  return phase === "running" ? { ...running, events } : null;
+/** When an exposure with these events began, or went on, in ms. */
+const beginning = (events) =>
+  Math.max(...events.filter(({ kind }) => /started|resumed|extended/.test(kind)).map(({ at }) => Date.parse(at)));
+
+/** The exposure `id` with its state, as this phone knows it, and with `ask` the server; null where it does not run. */
+async function running(page, { id, step = "" }, ask) {
+  const events = await known(page.account, id);
+  if (ask) await new Record(page.dataset.exposures + id, page.account, (more) => events.push(...more)).ask();
+  const told = onto(events);
+  const state = fold(told, Date.now());
+  if (/after|done/.test(state.phase)) remember(false, { id });
+  return state.phase === "running" ? { id, step, state, began: beginning(told) } : null;
 }
 
-/** Before the start: say that another one runs, and lead to it. */
-export async function offerOther(page, account) {
-  const other = await find(page, account, true);
-  page.other = other;
-  if (!other || page.dataset.phase !== "before" || page.querySelector("[data-running]")) return;
-  const notice = page.parts["other-running"];
-  notice.querySelector("a").href = `${page.dataset.exposures}${other.id}?step=${other.step}`;
-  notice.hidden = false;
+/** The other one that runs on this phone, if there is one. */
+export async function another(page, ask = false) {
+  const one = recall();
+  return one?.account === page.account && one.id !== page.exposure ? running(page, one, ask) : null;
 }
 
-/** The events that end what else runs on this phone, before `page`'s begins or goes on; at most one. */
-export function endOther(page, other) {
-  page.parts["other-running"].hidden = true;
-  page.other = null;
+/** Let it give way to the one on the page, which began at `began`; an end that was missed comes before that. */
+export function endOther(page, other, began = Date.now()) {
   if (!other) return;
-  const now = Date.now();
-  const state = fold(onto(other.events), now);
-  if (state.phase !== "running") return;
-  const at = dueEnd(state, now, true) && state.ends !== null ? Math.max(state.ends, state.last) : now;
-  page.tell(other.id, "finished", { gave_way_to: page.exposure }, at);
-  sayGaveWay(page, other.id, other.step);
-}
-
-/** Whether `page`'s exposure ended because another one began. */
-export function gaveWay({ told, state }) {
-  return told.some((event) => event.gave_way_to && Date.parse(event.at) === state.finished);
-}
-
-/** Say in one line that `id` ended, with a way back. */
-export function sayGaveWay(page, id, step = "") {
+  const { id, step, state } = other;
+  const end = dueEnd(state, began, true) && state.ends !== null ? state.ends : began;
+  page.tell(id, "finished", { gave_way_to: page.exposure }, Math.max(end, state.last));
   const notice = page.parts["gave-way"];
   notice.elements.exposure.value = id;
   notice.dataset.step = step;
   notice.hidden = false;
+}
+
+/** The server says that another one runs, on another device: of the two the later one goes on. */
+export async function meet(page, id) {
+  const other = await running(page, { id }, true);
+  if (!other || page.state.phase !== "running") return;
+  const began = beginning(page.told);
+  if (other.began > began) return page.emit("finished", { gave_way_to: id });
+  endOther(page, other, Date.now() - began > LATE ? Date.now() : began);
+  flush();
 }
 
 /** Let the one that gave way go on, and this one end. */

@@ -4,30 +4,29 @@
 import { clockNow, onto } from "../lib/device-clock.js";
 import { minutes } from "../lib/format.js";
 import { uuid7 } from "../lib/uuid7.js";
-import { flush, outbox, waiting } from "../outbox/outbox.js";
+import { flush, outbox, put, waiting } from "../outbox/outbox.js";
 import { Cheers, pushed } from "../support/cheers.js";
 import { fetchSummary, prepareNote, summarise } from "./after.js";
 import { Draft, read, recall, remember, slide } from "./draft.js";
 import { askEnd, finish } from "./ending.js";
 import { fold } from "./fold.js";
-import { endOther, find, gaveWay, offerOther, sayGaveWay, undo } from "./other-running.js";
+import { another, endOther, meet, undo } from "./other-running.js";
 import { cheersOf, eventsOf, learnFrom, Record } from "./record.js";
 import { run } from "./running.js";
 import { allowSound, keepAwake, Voice } from "./signals.js";
 import { dueEnd, FORGOTTEN, Timer } from "./timer.js";
-import { Unsent } from "./unsent.js";
 
 const SHAKE = 300; // ms within which a second tap on the same button is the same tap
 const TYPED = ["prediction", "likelihood", "response"];
 const account = document.documentElement.dataset.account;
 
 class PracticePage extends HTMLElement {
+  account = account;
   events = new Map();
   parts = {};
   taps = {};
   rung = 0;
   state = fold([]);
-  unsent = new Unsent();
 
   async connectedCallback() {
     const record = JSON.parse(this.querySelector("#record").textContent);
@@ -54,7 +53,7 @@ class PracticePage extends HTMLElement {
     this.look(true);
     this.dataset.ready = "";
     this.away();
-    if (this.dataset.phase === "before") offerOther(this, account);
+    if (this.dataset.phase === "before") this.other = await another(this, true);
   }
 
   /** What this device has not sent yet belongs to the exposure as well. */
@@ -159,7 +158,7 @@ class PracticePage extends HTMLElement {
 
   go(kind, data, part) {
     // Going on after a finish is a beginning as well.
-    if (this.state.phase === "after" && kind !== "noted") find(this, account).then((other) => endOther(this, other));
+    if (this.state.phase === "after" && kind !== "noted") another(this).then((other) => endOther(this, other));
     this.emit(kind, data);
     if (part) this.voice.say(part.textContent);
     if (kind === "extended") this.voice.sayLeft(this.state.planned - this.state.seconds);
@@ -188,19 +187,18 @@ class PracticePage extends HTMLElement {
   /** Keep one event of an exposure of this phone, and tell the other tabs. */
   tell(exposure, kind, data = {}, at = Date.now(), clock = clockNow()) {
     const event = { id: uuid7(), exposure, kind, at: new Date(at).toISOString(), clock, ...data };
-    this.stored = this.unsent.keep(event);
+    this.stored = put(event);
     this.tabs?.postMessage({ account, event });
     return event;
   }
 
-  answered({ refused, set_aside: aside = [], gave_way: ended = [] }) {
+  answered({ refused, set_aside: aside = [], also_running: other }) {
     for (const { exposure, message } of aside) if (exposure === this.exposure) this.refuse(message);
     for (const { id, message } of refused) {
       if (this.events.delete(id)) this.refuse(message);
     }
     this.look();
-    if (ended.includes(this.exposure)) this.record.ask();
-    else if (ended.length) sayGaveWay(this, ended[0]);
+    if (other && other !== this.exposure) meet(this, other);
     if (document.hidden) this.away(); // the server knew nothing of the exposure when it was told before
     if (this.dataset.phase === "done") fetchSummary(this);
   }
@@ -233,7 +231,7 @@ class PracticePage extends HTMLElement {
     this.record.poll(phase === "running" ? this.cheers.pause : 0);
     if (phase !== "running") this.timer.stop();
     if (phase === "after" && this.about !== state.finished) prepareNote(this, state);
-    this.parts["ended-by-another"].hidden = phase !== "after" || !gaveWay(this);
+    this.parts["ended-by-another"].hidden = state.gaveWay === null;
     if (phase !== "running") this.parts["gave-way"].hidden = true;
     const late = phase === "after" && Date.now() - state.finished > FORGOTTEN;
     this.toggleAttribute("data-late", late);

@@ -16,7 +16,7 @@ import {
   whyNot,
 } from "./rules.js";
 import { defineStatus } from "./status.js";
-import { account, all, drop, keep } from "./store.js";
+import { account, all, drop, keep, release } from "./store.js";
 
 const EVENTS = "/events";
 const SENDING_TIMEOUT = 15_000; // ms
@@ -44,8 +44,8 @@ async function tell() {
   outbox.dispatchEvent(new CustomEvent("change", { detail: { count, trouble } }));
 }
 
-function moved() {
-  channel?.postMessage(null);
+function moved(settled = []) {
+  channel?.postMessage(settled);
   return tell();
 }
 
@@ -150,7 +150,7 @@ async function send(size) {
   // What the server took into neither list it could not keep now.
   for (const { id } of batch) if (!done.includes(id)) failed.add(id);
   await drop(done);
-  moved();
+  moved(done);
   outbox.dispatchEvent(new CustomEvent("answer", { detail: answer }));
   return size;
 }
@@ -207,6 +207,9 @@ function now() {
 addEventListener("online", now);
 addEventListener("pageshow", now);
 document.addEventListener("visibilitychange", now); // hidden: the last chance; visible: the next one
-channel?.addEventListener("message", tell);
+channel?.addEventListener("message", ({ data }) => {
+  release(data ?? []); // a page of the version before names none
+  tell();
+});
 
 defineStatus(outbox, tell, now);

@@ -34,7 +34,7 @@ export function whyNot(response) {
 /**
  * What the server says of a batch: the ids that it took, and those that it never will, each with its message.
  * @typedef {{account: string, now: string, accepted: string[], refused: {id: string, message: string}[],
- *   gave_way?: string[]}} Answer
+ *   also_running?: string | null}} Answer
  */
 
 /**

@@ -10,7 +10,8 @@ const OPENING_TIMEOUT = 3_000; // ms
 export const { account, phoneKey } = document.documentElement.dataset;
 // An older version of this page, in another tab, would not know what to do with what is locked: it does not find it.
 const locked = `${account} locked`;
-const spare = new Map(); // for browsers that refuse storage: better sent from memory than not at all
+// What this page told and nobody has answered for, stored or not: a browser may refuse storage, and somebody may clear it.
+const spare = new Map();
 let opening = null;
 
 /** The database, or null where there is none or it does not open in time. */
@@ -27,7 +28,7 @@ async function connect() {
     blocking: forget,
     terminated: forget,
   });
-  // What had to stay in memory until now moves in.
+  // What is in memory alone moves in.
   if (spare.size) await keepAll(database, [...spare.values()]).catch(() => {});
   return database;
 }
@@ -112,17 +113,16 @@ async function stored(task) {
 async function keepAll(database, entries) {
   const transaction = database.transaction("outbox", "readwrite", { durability: "strict" });
   await Promise.all([...entries.map((entry) => transaction.store.put(entry)), transaction.done]);
-  for (const entry of entries) spare.delete(entry.id);
 }
 
 /** Keep one event; resolves when it will survive the page, or is in memory because it cannot. */
 export async function keep(event) {
   const entry = await seal(event);
+  spare.set(entry.id, entry);
   try {
     await stored((database) => keepAll(database, [entry]));
   } catch {
     forget();
-    spare.set(entry.id, entry);
   }
 }
 
@@ -136,13 +136,20 @@ export async function all() {
   } catch {
     // No storage: what is in memory is all there is.
   }
-  const events = await Promise.all([...entries, ...spare.values()].map(unseal));
+  const here = new Set(entries.map(({ id }) => id));
+  const alone = [...spare.values()].filter(({ id }) => !here.has(id));
+  const events = await Promise.all([...entries, ...alone].map(unseal));
   return events.filter(Boolean).sort(byAge);
+}
+
+/** Forget the events of these ids that this page told. */
+export function release(ids) {
+  for (const id of ids) spare.delete(id);
 }
 
 /** Take away the events of these ids. */
 export async function drop(ids) {
-  for (const id of ids) spare.delete(id);
+  release(ids);
   try {
     await stored((database) => {
       const transaction = database.transaction("outbox", "readwrite");

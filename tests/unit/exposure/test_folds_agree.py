@@ -42,6 +42,8 @@ def said(dice: random.Random, kind: EventKind) -> dict[str, Any]:
         case EventKind.noted:
             words = {name: dice.choice(["", "a", "b"]) for name in ("learning", "note")}
             return {"suds": maybe_suds, "outcome": dice.choice([None, "no", "yes"]), **words}
+        case EventKind.finished if dice.random() < 0.6:
+            return {"gave_way_to": str(uuid.UUID(int=1))}
     return {}
 
 

@@ -11,7 +11,7 @@ from erp.domain.dates import local_day
 from erp.domain.exposure.known import KNOWN
 from erp.storage.db import Sessions
 from erp.storage.exposure import EventRow, Exposure
-from tests.make.clock import NOW, ZONE
+from tests.make.clock import NOW, ZONE, Clock
 from tests.make.pages import Ladder, a_coach, a_ladder, a_plan, an_exposure, batch, event, today
 from tests.web.conftest import Phone
 
@@ -175,14 +175,34 @@ def test_an_empty_batch_is_answered(client: Phone):
     assert (answer["accepted"], answer["refused"]) == ([], [])
 
 
-def test_a_second_start_is_told_what_gave_way_to_it_also_when_the_first_answer_was_lost(
+def test_a_second_start_is_told_what_else_runs_as_often_as_it_is_sent(
     client: Phone, sessions: Sessions, ladder: Ladder
 ):
-    running = an_exposure(sessions, client, ladder.steps[1], NOW - timedelta(minutes=15), seconds=None)
+    running = an_exposure(sessions, client, ladder.steps[1], seconds=None)
     start = batch(client, *a_run(ladder)[:1])
     for _time in range(2):
-        answer = send(client, start)
-        assert (answer["gave_way"], answer["also_running"]) == ([str(running)], None)
+        assert send(client, start)["also_running"] == str(running)
+    go_on = event("resumed", uuid.UUID(start["events"][0]["exposure"]), NOW)
+    assert send(client, batch(client, go_on))["also_running"] == str(running)
+    look = event("resisted", uuid.UUID(start["events"][0]["exposure"]), NOW)
+    assert send(client, batch(client, look))["also_running"] is None
+
+
+def test_a_second_start_by_a_plain_form_ends_the_first_and_one_tap_takes_that_back(
+    client: Phone, sessions: Sessions, ladder: Ladder, database: Session, clock: Clock
+):
+    first = an_exposure(sessions, client, ladder.steps[1], NOW - timedelta(minutes=5), seconds=None)
+    led_to = client.post("/events", data={"kind": "started", "step": ladder.steps[0], "planned_minutes": "20"})
+    page = client.get(led_to.headers["Location"]).text
+    assert "Your other practice has ended." in page
+    assert database.get_one(Exposure, first).seconds == 300
+    assert "It ended when another practice began." in client.get(f"/exposures/{first}").text
+    clock.stand(NOW + timedelta(minutes=2))
+    client.post("/events", data={"kind": "resumed", "exposure": first})
+    database.rollback()
+    rows = {row.id: (row.phase, row.seconds) for row in database.scalars(select(Exposure))}
+    assert rows.pop(first) == ("running", 300)
+    assert [(phase, seconds // 10) for phase, seconds in rows.values()] == [("after", 11)]
 
 
 def test_a_clock_that_is_hours_wrong_is_put_right(client: Phone, ladder: Ladder, database: Session):
