@@ -23,6 +23,7 @@ from erp.domain.account import sign_in
 from erp.domain.account.address import normal_email
 from erp.services import services
 from erp.settings import Settings
+from erp.web.edge.log import Event, note
 from erp.web.edge.request import client_network
 
 WINDOW, DAY = 15 * 60, 24 * 60 * 60  # seconds
@@ -106,6 +107,7 @@ class Attempt:
 
     def failed(self) -> None:
         """Count a try that did not fit."""
+        note(Event.failed)
         for key, _allowed in self.limits:
             self.counts.incr(key, WINDOW)
         if self.account is None:
