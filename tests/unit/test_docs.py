@@ -14,6 +14,29 @@ import erp
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 NAMED = re.compile(r"`((?:erp|static|templates|tests|tools|bench|docs|\.ci)/[\w./@-]+)`")
+# Of each chapter of ASVS 5.0.0 how many requirements of its sections, numbered from 1, belong to level 1 or 2.
+CHAPTERS = {
+    1: (2, 9, 11, 3, 2),
+    2: (3, 3, 4, 1),
+    3: (0, 2, 4, 6, 5, 0, 2),
+    4: (3, 1, 2, 4),
+    5: (1, 3, 2, 3),
+    6: (3, 12, 4, 4, 5, 3, 0, 4),
+    7: (3, 4, 2, 5, 2, 2),
+    8: (2, 3, 1, 1),
+    9: (3, 4),
+    11: (2, 3, 3, 4, 1, 1),
+    12: (3, 2, 4),
+    13: (1, 5, 2, 5),
+    14: (2, 4, 3),
+    15: (3, 3, 7),
+    16: (1, 5, 4, 3, 3),
+}
+REQUIREMENTS = {
+    f"{chapter}.{section}": last for chapter, sections in CHAPTERS.items() for section, last in enumerate(sections, 1)
+}
+REQUIREMENT = re.compile(r"\b(\d{1,2}\.\d)(?:\.(\d{1,2})(?:–(\d{1,2}))?)?(?![\d.]*\d)")
+TESTED = re.compile(r"`([\w/]+\.py)::(\w+)`")
 DEFINED = re.compile(r"`(\w+)`\s+in\s+`([\w./-]+)`")
 LINKED = re.compile(r"\]\(([^)#:]*)(?:#([^)]*))?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -47,6 +70,28 @@ def test_every_name_stands_in_the_file_that_a_page_says(page: Path):
     files = {path: ROOT / path for _name, path in named if (ROOT / path).is_file()}
     texts = {path: file.read_text("utf-8") for path, file in files.items()}
     assert [f"{name} in {path}" for name, path in named if not re.search(rf"\b{name}\b", texts.get(path, ""))] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_test_that_a_page_names_is_there(page: Path):
+    missing = []
+    for path, name in TESTED.findall(page.read_text("utf-8")):
+        file = ROOT / "tests" / path
+        if not file.is_file() or not re.search(rf"^def {name}\(", file.read_text("utf-8"), re.MULTILINE):
+            missing.append(f"{path}::{name}")
+    assert missing == []
+
+
+def test_the_page_on_safety_says_something_of_every_requirement():
+    page = (ROOT / "docs" / "security.md").read_text("utf-8")
+    named = {
+        (section, number)
+        for section, first, last in REQUIREMENT.findall(page)
+        for number in range(int(first or 1), int(last or first or REQUIREMENTS.get(section, 0)) + 1)
+    }
+    wanted = {(section, number) for section, last in REQUIREMENTS.items() for number in range(1, last + 1)}
+    assert wanted - named == set()
+    assert all(f"**V{chapter} " in page for chapter in range(1, 18))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

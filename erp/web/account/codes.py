@@ -13,6 +13,7 @@ from erp.web.account.pages import known_account, my_account, show_codes, shown_c
 from erp.web.edge import attempts
 from erp.web.edge.attempts import Kind
 from erp.web.edge.forms import form_page
+from erp.web.edge.log import Event, note
 from erp.web.edge.request import db, me, now, see_other
 from erp.web.edge.signin import safe_next
 
@@ -42,6 +43,7 @@ def codes_new() -> ResponseReturnValue:
         return _codes_page(error)
     show_codes(recovery.new_codes(db(), account))
     db().commit()
+    note(Event.codes_made)
     return see_other(url_for("account.codes"))
 
 
@@ -62,5 +64,6 @@ def codes_saved() -> ResponseReturnValue:
     """Take it that the codes are saved: the set of before is worthless now, and this one is shown no more."""
     recovery.confirm(db(), me().id, now())
     db().commit()
+    note(Event.codes_confirmed)
     session.pop("codes", None)
     return see_other(safe_next(request.form.get("next")))

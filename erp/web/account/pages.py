@@ -25,6 +25,7 @@ from erp.storage.account import Account
 from erp.storage.box import box
 from erp.web.edge import attempts
 from erp.web.edge.attempts import Kind
+from erp.web.edge.log import Event, note
 from erp.web.edge.request import db, me, now, see_other
 from erp.web.edge.signin import empty_cookie
 
@@ -58,6 +59,7 @@ def sign_out_here() -> BaseResponse:
         sign_in.end(db(), me().id, current_user.sign_in, now())
         attempts.remember(my_account().email)
         db().commit()
+        note(Event.signed_out)
     logout_user()
     empty_cookie()
     return see_other(url_for("shell.home"))
@@ -129,6 +131,7 @@ def codes_page_of(account_id: uuid.UUID, after: str | None) -> BaseResponse | No
         return None
     show_codes(recovery.new_codes(db(), accounts.account_of(db(), account_id)))
     db().commit()
+    note(Event.codes_made)
     return see_other(url_for("account.codes", next=after or None))
 
 

@@ -21,6 +21,7 @@ from erp.web.edge import attempts
 from erp.web.edge.attempts import Kind
 from erp.web.edge.formats import daymedium
 from erp.web.edge.forms import check_ins, form_page, values_of
+from erp.web.edge.log import Event, note
 from erp.web.edge.notices import SAVED, done, says
 from erp.web.edge.request import by_htmx, db, me, now, see_other, today
 from erp.web.edge.signin import enter, safe_next
@@ -95,6 +96,7 @@ def password() -> ResponseReturnValue:
         return _account_page("account/_password_form.html", error, sent=None)
     passwords.set_password(db(), account, hash_, now(), here=this_device())
     db().commit()
+    note(Event.password_changed)
     enter(account)
     return done(url_for("account.account"), SAVED)
 
@@ -104,6 +106,7 @@ def sign_out_everywhere() -> ResponseReturnValue:
     """Sign out on every device, this one included."""
     accounts.sign_out_everywhere(db(), my_account(), now())
     db().commit()
+    note(Event.signed_out_everywhere)
     return sign_out_here()
 
 
@@ -126,6 +129,7 @@ def end_sign_in(sign_in_id: uuid.UUID) -> ResponseReturnValue:
     """Sign out in another browser."""
     sign_in.end(db(), me().id, sign_in_id, now())
     db().commit()
+    note(Event.sign_in_ended)
     return see_other(url_for("account.sign_ins"))
 
 

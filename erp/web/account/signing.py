@@ -24,6 +24,7 @@ from erp.web.account.pages import (
 from erp.web.edge import attempts
 from erp.web.edge.attempts import Attempt, Kind
 from erp.web.edge.forms import form_page, values_of
+from erp.web.edge.log import Event, note
 from erp.web.edge.request import by_htmx, db, now, see_other
 from erp.web.edge.signin import enter, public, safe_next
 
@@ -67,6 +68,7 @@ def make_account() -> ResponseReturnValue:
             return _sign_up_page(Invalid({"": Problem("no_account")}))
         return _came_in(known)
     db().commit()
+    note(Event.signed_up)
     enter(account)
     show_codes(codes)
     return see_other(url_for("account.codes", next=way_on() or None))
@@ -140,6 +142,7 @@ def check_code() -> ResponseReturnValue:
             attempt.failed()
         return _recover_page(error)
     db().commit()
+    note(Event.password_changed)
     enter(account)
     return see_other(url_for("practice.today"))
 

@@ -1,7 +1,8 @@
 """Counting the tries that failed, by place and by account, and holding up who fails often: docs/security.md, Attempts.
 
 `begin` comes before a password, a code or a link is looked at; `failed` after it did not fit. What fits counts nowhere
-but among all tries of a place. Keys hold a digest of the address and never the address itself.
+but among all tries of a place. Keys hold a digest of the address and never the address itself, and no space, which
+memcached refuses.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from erp.domain.account import sign_in
 from erp.domain.account.address import normal_email
 from erp.services import services
 from erp.settings import Settings
+from erp.web.edge.log import Event, note
 from erp.web.edge.request import client_network
 
 WINDOW, DAY = 15 * 60, 24 * 60 * 60  # seconds
@@ -106,19 +108,20 @@ class Attempt:
 
     def failed(self) -> None:
         """Count a try that did not fit."""
+        note(Event.failed)
         for key, _allowed in self.limits:
             self.counts.incr(key, WINDOW)
         if self.account is None:
             return
-        surplus = self.counts.incr(f"account {self.account}", DAY) - _times(FREE_FAILURES_OF_AN_ACCOUNT)
+        surplus = self.counts.incr(f"account/{self.account}", DAY) - _times(FREE_FAILURES_OF_AN_ACCOUNT)
         if surplus >= 0:
-            self.counts.incr(f"wait {self.account}", min(2 ** min(surplus, 10), WINDOW))
+            self.counts.incr(f"wait/{self.account}", min(2 ** min(surplus, 10), WINDOW))
 
     def check(self, tries: str) -> None:
         """Count among all tries, and raise TooMany where one of the counters is full."""
         full = [key for key, allowed in self.limits if self.counts.get(key) >= allowed]
-        if self.account and self.counts.get(f"wait {self.account}"):
-            full.append(f"wait {self.account}")
+        if self.account and self.counts.get(f"wait/{self.account}"):
+            full.append(f"wait/{self.account}")
         if self.counts.incr(tries, WINDOW) > _times(TRIES_OF_A_PLACE):
             full.append(tries)
         if full:
@@ -141,17 +144,17 @@ def begin(kind: Kind, email: str | None = None, *, signed_in: bool = False) -> A
     place = client_network()
     # Who stands at the door may try either: both are counted as one.
     door = Kind.password if kind == Kind.code else kind
-    limits, crowd, slowed = [(f"place {door} {place}", _times(FAILURES_OF_A_PLACE))], place, None
+    limits, crowd, slowed = [(f"place/{door}/{place}", _times(FAILURES_OF_A_PLACE))], place, None
     if email is not None:
-        known, who = knows(email), f"{door} {_digest(email)}"
-        own = f"{'known ' if known else ''}{who} {place}"
+        known, who = knows(email), f"{door}/{_digest(email)}"
+        own = f"{'known/' if known else ''}{who}/{place}"
         limits.append((own, _times(1)))
         # No rate of guessing finds a code, so nobody's failures keep its owner from using it.
         slowed = None if known or kind == Kind.code else who
         if known or signed_in:
             limits, crowd = limits[1:], own
     attempt = Attempt(cast(Counts, current_app.extensions[NAME]), limits, slowed)
-    attempt.check(f"tries {crowd}")
+    attempt.check(f"tries/{crowd}")
     return attempt
 
 

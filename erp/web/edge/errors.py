@@ -11,14 +11,14 @@ from werkzeug.exceptions import HTTPException
 from erp.domain.errors import Conflict, NotFound, Unreadable
 from erp.storage.busy import comes_again
 from erp.web.edge.attempts import TooMany
-from erp.web.edge.log import log_crash
+from erp.web.edge.log import Event, log_crash, note
 
 TRY_AGAIN_SECONDS = 5
 
 
 def install(app: Flask) -> None:
     """Translate what the rules and the framework raise."""
-    app.register_error_handler(NotFound, lambda error: error_page(404))
+    app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(Conflict, lambda error: error_page(409))
     app.register_error_handler(Unreadable, lambda error: (unreadable_page(), 409))
     app.register_error_handler(TooMany, _held_up)
@@ -63,7 +63,13 @@ def _when(wait: int) -> str:
     )
 
 
+def _not_found(_error: NotFound) -> tuple[str, int]:
+    note(Event.not_found)
+    return error_page(404)
+
+
 def _held_up(error: TooMany) -> Response:
+    note(Event.held_up)
     answer = make_response(error_page(429, error.wait))
     answer.headers["Retry-After"] = str(error.wait)
     return answer

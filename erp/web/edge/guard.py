@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from flask import Response, abort, current_app, request
 
 from erp.services import services
-from erp.web.edge.log import log_warning
+from erp.web.edge.log import Event, log_warning, note
 from erp.web.edge.request import SAFE_METHODS, client_network, own_origin
 
 WARNED = "rung-proxy-warned"
@@ -32,6 +32,7 @@ def refuse_foreign() -> None:
     site = request.headers.get("Sec-Fetch-Site")
     allowed = site == "same-origin" if site is not None else request.headers.get("Origin") == own_origin()
     if not allowed:
+        note(Event.foreign)
         abort(403)
 
 

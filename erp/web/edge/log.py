@@ -6,6 +6,7 @@ import json
 import logging
 import time
 import traceback
+from enum import StrEnum, auto
 
 from flask import Response, g, request
 
@@ -16,16 +17,39 @@ NAME = "rung.request"
 log = logging.getLogger(NAME)
 
 
+class Event(StrEnum):
+    """What a request's line says of safety, beside its route: docs/security.md, The log."""
+
+    signed_up = auto()
+    signed_in = auto()
+    signed_out = auto()
+    signed_out_everywhere = auto()
+    sign_in_ended = auto()
+    password_changed = auto()
+    codes_made = auto()
+    codes_confirmed = auto()
+    failed = auto()
+    held_up = auto()
+    not_signed_in = auto()
+    not_found = auto()
+    foreign = auto()
+
+
 def install() -> None:
     """Set the log up."""
     logger(NAME)
+
+
+def note(event: Event) -> None:
+    """Have the request's line say that this happened. It names nobody."""
+    g.setdefault("events", []).append(event)
 
 
 def log_request(response: Response) -> None:
     """Write down how long a request took, and what went out."""
     if not log.isEnabledFor(logging.INFO):
         return
-    line = {
+    line: dict[str, object] = {
         "time": g.now.isoformat(timespec="milliseconds"),
         "method": request.method,
         "route": _route(),
@@ -33,6 +57,8 @@ def log_request(response: Response) -> None:
         "ms": round((time.perf_counter() - g.started) * 1000, 1),
         "bytes": response.content_length,
     }
+    if "events" in g:
+        line["events"] = g.events
     log.info(json.dumps(line))
 
 

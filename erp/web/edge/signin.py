@@ -25,6 +25,7 @@ from erp.settings import Settings
 from erp.storage.account import Account
 from erp.web.edge import attempts
 from erp.web.edge.browsers import this_browser
+from erp.web.edge.log import Event, note
 from erp.web.edge.request import SAFE_METHODS, by_htmx, db, me, now, own_origin, wants_json
 
 View = TypeVar("View", bound=Callable[..., object])
@@ -146,6 +147,7 @@ def enter(account: Account) -> None:
         sign_in.carries(db(), started[0], uuid.UUID(kept["device"]))
     db().commit()
     login_user(Visitor(started[1], started[0], token))
+    note(Event.signed_in)
 
 
 def empty_cookie() -> None:
@@ -193,10 +195,12 @@ def _adopted(key: str) -> str | None:
     if not adopted:
         return None
     session["_user_id"] = token
+    note(Event.signed_in)
     return token
 
 
 def _unauthorized() -> BaseResponse:
+    note(Event.not_signed_in)
     if by_htmx():
         page = _path(request.headers.get("HX-Current-URL"))
         return Response(status=401, headers={"HX-Redirect": url_for("account.sign_in", next=page)})

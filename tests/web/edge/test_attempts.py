@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
@@ -240,6 +241,18 @@ def test_the_counters_hold_no_address(app: Flask, nobody: Phone, client: Phone):
     kept = app.extensions[attempts.NAME]._kept
     assert len(kept) >= 4
     assert client.email not in repr(kept)
+
+
+def test_no_counter_has_a_name_that_memcached_would_refuse(
+    app: Flask, nobody: Phone, client: Phone, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(attempts, "FREE_FAILURES_OF_AN_ACCOUNT", 0)
+    sign_in(nobody, client.email)
+    sign_in(client, client.email)
+    nobody.get(f"/invitations/{'a' * 22}")
+    names = set(app.extensions[attempts.NAME]._kept)
+    assert {name.partition("/")[0] for name in names} == {"place", "password", "known", "account", "wait", "tries"}
+    assert [name for name in names if not re.fullmatch("[!-~]{1,250}", name)] == []
 
 
 def test_counters_in_memory_are_bounded_and_the_largest_stay(monkeypatch: pytest.MonkeyPatch, seconds: Seconds):

@@ -282,7 +282,7 @@ def test_every_route_says_which_methods_it_has(app: Flask, client: Phone, ids: d
     for _rule, method, path in requests_of(app, ids):
         methods.setdefault(path, {"OPTIONS"}).update({"GET", "HEAD"} if method == "GET" else {method})
     for path, allowed in methods.items():
-        for method in {"GET", "POST", "PUT", "DELETE", "PATCH"} - allowed:
+        for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "TRACE"} - allowed:
             answer = client.open(path, method=method)
             assert answer.status_code == 405, (method, path)
             assert set(answer.headers["Allow"].split(", ")) == allowed, (method, path)
