@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from bench import push
+from bench import bounds, push
 from bench.bare import bare_app
 from bench.client import Client, Request, make
 from bench.cpu import compare, profile, ratio
@@ -31,6 +31,7 @@ NAMES = {
     "floor": "key pair made and exchanged",
 }
 PYWEBPUSH_GOAL, FLOOR_GOAL, FAN_OUT_GOAL = 2.0, 0.5, 4.0
+PASSWORD_GOAL, LOOK_GOAL, STRANGERS_GOAL = 5.0, 0.75, 1.1
 PAGE_GOAL, EVENT_GOAL, HISTORY_GOAL, MEMORY_GOAL = 12.0, 15.0, 1.2, 110.0
 
 
@@ -74,8 +75,18 @@ def measure(folder: Path, asked: str | None) -> None:
     cost, ratio = compare(bare, app, posts)
     row("Event post, committed", cost * 1000, ratio, EVENT_GOAL)
     history(app, client, veteran)
+    bounded(folder, app, client, settings)
     served(folder, client, pages)
     pushed(folder, settings, client)
+
+
+def bounded(folder: Path, app: Flask, client: Client, settings: Settings) -> None:
+    """What is bounded: a long password, a look without news, and what strangers leave in memory."""
+    print("\nBounds                                            ×")
+    row("Worst password against an ordinary one", None, bounds.passwords(), PASSWORD_GOAL)
+    for name, found in bounds.looks(app, client, Client(app, settings, "coach")):
+        row(f"{name} without news, of a whole one", None, found, LOOK_GOAL)
+    row("Memory after 500 odd requests", None, bounds.strangers(folder), STRANGERS_GOAL)
 
 
 def pushed(folder: Path, settings: Settings, client: Client) -> None:

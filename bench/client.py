@@ -35,6 +35,8 @@ class Request:
     path: str
     cookie: str = ""
     body: bytes = b""
+    etag: str = ""
+    language: str = ""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -45,7 +47,9 @@ class Request:
             "Cookie": self.cookie,
             "Sec-Fetch-Site": "same-origin",
         }
-        return headers | ({"Content-Type": "application/json"} if self.body else {})
+        more = {"If-None-Match": self.etag, "Accept-Language": self.language}
+        more["Content-Type"] = "application/json" if self.body else ""
+        return headers | {name: value for name, value in more.items() if value}
 
     def environ(self) -> dict[str, Any]:
         """The same request as a WSGI server would hand it over."""
