@@ -46,8 +46,10 @@ class Busy(Exception):
 class Turns:
     """Lets the writers of one process to the database by turns, so that few threads wait for a lock held elsewhere."""
 
-    def __init__(self, places: int) -> None:
-        self._free = places
+    def __init__(self, places: int, crowd: int = 0) -> None:
+        """So many may have a turn at once, and so many more may wait for long though they are hurried."""
+        self._free, self._crowd = places, crowd
+        self._waiting = 0
         self._moved = threading.Condition()
         self._moved_at = 0.0
         self._jammed = False
@@ -55,22 +57,30 @@ class Turns:
     def take(self, *, hurried: bool) -> None:
         """Wait for a turn; every turn that is taken is given back by leave().
 
-        Raises Busy: who is hurried waits while turns end, but for TURN_SECONDS at most in which none does, and not at
-        all where another waited in vain.
+        Raises Busy: one of the crowd that is hurried waits while turns end, but for TURN_SECONDS at most in which none
+        does, and not at all where another waited in vain.
         """
         began = time.monotonic()
         with self._moved:
-            while not self._free:
-                until = began + PATIENT_SECONDS
-                if hurried:
-                    until = min(began + HURRIED_SECONDS, max(began, self._moved_at) + TURN_SECONDS)
-                left = 0 if hurried and self._jammed else until - time.monotonic()
-                if left <= 0:
-                    self._jammed = True
-                    raise Busy
-                self._moved.wait(left)
+            one_too_many = hurried and self._waiting >= self._crowd
+            self._waiting += 1
+            try:
+                while not self._free:
+                    self._wait(began, hurried=hurried, one_too_many=one_too_many)
+            finally:
+                self._waiting -= 1
             self._free -= 1
             self._jammed = False
+
+    def _wait(self, began: float, *, hurried: bool, one_too_many: bool) -> None:
+        until = began + (HURRIED_SECONDS if hurried else PATIENT_SECONDS)
+        if one_too_many:
+            until = min(until, max(began, self._moved_at) + TURN_SECONDS)
+        left = 0 if one_too_many and self._jammed else until - time.monotonic()
+        if left <= 0:
+            self._jammed = self._jammed or one_too_many
+            raise Busy
+        self._moved.wait(left)
 
     def leave(self) -> None:
         """Let the next one in."""
@@ -84,10 +94,11 @@ class Turns:
 def bound_waiting(engine: Engine, connections: int) -> None:
     """Have the writers of an engine take turns and wait for locks as long as their execution option `wait` says.
 
-    Of so many connections one is left to those who read. To be called before what begins a transaction is set.
+    Of so many connections some are left to those who read. To be called before what begins a transaction is set.
     """
     sqlite = engine.dialect.name == "sqlite"
-    turns = Turns(1 if sqlite else max(1, connections - 1))
+    # Beside the one that writes and those that wait for it, two threads are left to those who read.
+    turns = Turns(1, connections - 3) if sqlite else Turns(max(1, connections - 1))
     hurried = HURRIED_SECONDS if connections > 1 else SHORT_SECONDS
 
     def begin(connection: Connection) -> None:

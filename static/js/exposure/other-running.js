@@ -9,7 +9,6 @@ import { known, Record } from "./record.js";
 import { dueEnd } from "./timer.js";
 
 const SENDING = 3_000; // ms that the way back waits for the server to hear of it
-const LATE = 120_000; // ms after which the other one was not known of at the beginning
 
 /** When an exposure with these events began, or went on, in ms. */
 const beginning = (events) =>
@@ -31,9 +30,20 @@ export async function another(page, ask = false) {
   return one?.account === page.account && one.id !== page.exposure ? running(page, one, ask) : null;
 }
 
+/** Before the start: say that another one runs, and lead to it, unless the server has said so. */
+export async function offerOther(page) {
+  const other = await another(page, true);
+  if (!other || page.dataset.phase !== "before") return;
+  page.other = other;
+  const notice = page.parts["other-running"];
+  notice.querySelector("a").href = `${page.dataset.exposures}${other.id}?step=${other.step}`;
+  notice.hidden = page.querySelector("[data-running]") !== null;
+}
+
 /** Let it give way to the one on the page, which began at `began`; an end that was missed comes before that. */
 export function endOther(page, other, began = Date.now()) {
   if (!other) return;
+  page.parts["other-running"].hidden = true;
   const { id, step, state } = other;
   const end = dueEnd(state, began, true) && state.ends !== null ? state.ends : began;
   page.tell(id, "finished", { gave_way_to: page.exposure }, Math.max(end, state.last));
@@ -49,7 +59,7 @@ export async function meet(page, id) {
   if (!other || page.state.phase !== "running") return;
   const began = beginning(page.told);
   if (other.began > began) return page.emit("finished", { gave_way_to: id });
-  endOther(page, other, Date.now() - began > LATE ? Date.now() : began);
+  endOther(page, other, began);
   flush();
 }
 

@@ -10,7 +10,7 @@ import { fetchSummary, prepareNote, summarise } from "./after.js";
 import { Draft, read, recall, remember, slide } from "./draft.js";
 import { askEnd, finish } from "./ending.js";
 import { fold } from "./fold.js";
-import { another, endOther, meet, undo } from "./other-running.js";
+import { another, endOther, meet, offerOther, undo } from "./other-running.js";
 import { cheersOf, eventsOf, learnFrom, Record } from "./record.js";
 import { run } from "./running.js";
 import { allowSound, keepAwake, Voice } from "./signals.js";
@@ -53,7 +53,7 @@ class PracticePage extends HTMLElement {
     this.look(true);
     this.dataset.ready = "";
     this.away();
-    if (this.dataset.phase === "before") this.other = await another(this, true);
+    if (this.dataset.phase === "before") offerOther(this);
   }
 
   /** What this device has not sent yet belongs to the exposure as well. */
