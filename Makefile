@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 BIN := .venv/bin
 
-.PHONY: help run demo test quick soak check format bench screenshots messages licences lock bom clean run-environment dev-environment \
+.PHONY: help run demo test quick soak check format bench screenshots messages licences lock bom fixtures clean run-environment dev-environment \
 	audit-environment
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make licences     write docs/licences.md from what is installed"
 	@echo "make lock         renew the lock files: every package and the hashes of its files"
 	@echo "make bom          write dist/rung.cdx.json: what running Rung stands on, as CycloneDX"
+	@echo "make fixtures     record each release that is not there yet: a small database, and what its pages sent"
 	@echo "make clean        remove .venv and caches; var/ stays"
 
 run-environment:
@@ -86,6 +87,9 @@ bom: audit-environment
 	@mkdir -p dist
 	@.venv-audit/bin/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \
 		--output-file dist/rung.cdx.json requirements.lock
+
+fixtures: dev-environment
+	@exec $(PY) tools/fixtures.py
 
 clean:
 	rm -rf .venv .venv-audit dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results node_modules
