@@ -3,7 +3,7 @@
 PY := .venv/bin/python
 BIN := .venv/bin
 
-.PHONY: help run demo test quick soak check format bench screenshots messages licences lock bom audit clean run-environment dev-environment \
+.PHONY: help run demo test quick soak check format bench screenshots messages licences lock bom audit fixtures clean run-environment dev-environment \
 	audit-environment
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make lock         renew the lock files: every package and the hashes of its files"
 	@echo "make bom          write dist/rung.cdx.json: what running Rung stands on, as CycloneDX"
 	@echo "make audit        known weaknesses of the packages, and a scanner against a filled instance"
+	@echo "make fixtures     record each release that is not there yet: a small database, and what its pages sent"
 	@echo "make clean        remove .venv and caches; var/ stays"
 
 run-environment:
@@ -90,6 +91,9 @@ bom: audit-environment
 
 audit: run-environment audit-environment
 	@exec .venv-audit/bin/python tools/audit.py
+
+fixtures: dev-environment
+	@exec $(PY) tools/fixtures.py
 
 clean:
 	rm -rf .venv .venv-audit dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results node_modules

@@ -5,7 +5,6 @@ the same tests run on that PostgreSQL, in a schema of their own that is dropped 
 """
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from erp.storage.db import open_engine
 from erp.storage.migrating import migrate
 from erp.storage.tables import Base
 from tests.make.keys import DATA_KEY, SECRET_KEY, VAPID
+from tests.make.releases import own_schema
 
 hypothesis.settings.register_profile("rung", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("rung")
@@ -51,19 +51,9 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         migrate(url)
         yield url
         return
-    schema = f"rung_test_{secrets.token_hex(6)}"
-    admin = open_engine(server)
-    with admin.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    url = make_url(server).update_query_dict({"options": f"-csearch_path={schema}"})
-    try:
-        address = url.render_as_string(hide_password=False)
+    with own_schema(server) as address:
         migrate(address)
         yield address
-    finally:
-        with admin.begin() as connection:
-            connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-        admin.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ from erp.log import logger
 from erp.push import Push
 from erp.settings import Settings
 from erp.storage.db import Sessions
+from erp.storage.resealing import Resealing
 
 # A worker that has so many messages under way takes no more until one of them ended.
 MOST_UNDER_WAY = 256
@@ -35,6 +36,9 @@ ALARM_TOLERANCE = timedelta(seconds=2)
 # The queue keeps under this key when a worker swept last; it does so each minute.
 LAST_SWEEP = "rung-worker-seen"
 SWEPT_WITHIN = timedelta(seconds=150)
+# So long a minute is encrypted anew what is not in the form of today, and so long each piece lets others go first.
+RESEAL_SECONDS = 2.0
+RESEAL_PAUSE_SECONDS = 0.1
 
 log = logging.getLogger("rung.delivery")
 
@@ -50,6 +54,9 @@ class Jobs:
         self.sweep = self.queue.periodic_task(crontab(minute="*"), name="sweep")(self._sweep)
         self.queue.periodic_task(crontab(minute="*/10"), name="weeks")(self.tell_weeks_now)
         self.queue.periodic_task(crontab(hour="3", minute="40"), name="tidy")(self.tidy_now)
+        self.queue.periodic_task(crontab(minute="*"), name="reseal")(self.reseal_now)
+        self._resealing = Resealing()
+        self._reseal_lock = threading.Lock()
         self._alarms: set[datetime] = set()
         self._alarm_lock = threading.Lock()
         # Looked up when it is called: a test takes it out.
@@ -180,6 +187,23 @@ class Jobs:
             for forget in (tidy, accounts.tidy, sign_in.tidy, sending.tidy):
                 forget(session, self.clock())
             session.commit()
+
+    def reseal_now(self) -> None:
+        """Bring some more of what an earlier version wrote, or an older key, into the form of today.
+
+        Nothing is asked of the database any more once all was looked at.
+        """
+        if not self._reseal_lock.acquire(blocking=False):
+            return
+        try:
+            until = time.monotonic() + RESEAL_SECONDS
+            while not self._resealing.done:
+                self._resealing.piece(self.sessions)
+                if time.monotonic() > until:
+                    return
+                time.sleep(RESEAL_PAUSE_SECONDS)
+        finally:
+            self._reseal_lock.release()
 
     def close(self) -> None:
         """Close the connections to the queue and to the push services, where there are any."""

@@ -86,9 +86,14 @@ class Box:
             return True
         return True
 
+    @property
+    def head(self) -> bytes:
+        """How every token of the newest key begins."""
+        return VERSION + self._keys[0].id
+
     def is_newest(self, token: bytes) -> bool:
         """Whether the newest key made the token, in the form of today."""
-        return token[:HEAD] == VERSION + self._keys[0].id
+        return token[:HEAD] == self.head
 
     def _open_fernet(self, token: bytes) -> str:
         # These name neither key nor place.

@@ -23,10 +23,13 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    func,
     inspect,
+    literal,
     text,
     type_coerce,
 )
+from sqlalchemy import cast as cast_in_sql
 from sqlalchemy.engine import Connection, Dialect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -41,6 +44,14 @@ VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 # How a token begins where text is stored, and where that is a string of JSON. No name and no list does.
 MARK, MARK_IN_JSON = "\x02", '"\\u0002'
+# So many characters of a token in text are those of its head alone.
+HEAD_CHARACTERS = 6
+
+
+def _begins_otherwise(stored: ColumnElement[Any], mark: str) -> ColumnElement[bool]:
+    """Whether stored text does not begin as a token of the newest key does, behind the mark."""
+    beginning = mark + base64url.encode(box.head)[:HEAD_CHARACTERS]
+    return func.substr(stored, 1, len(beginning)) != beginning
 
 
 def token_in(stored: object) -> bytes | None:
@@ -87,6 +98,10 @@ class Sealed(TypeDecorator[Any]):
             return self.packed(stored if isinstance(stored, str) else json.dumps(stored, separators=(",", ":")))
         text = None if box.is_newest(token) else self.opened(token)
         return None if text is None else self.packed(text)
+
+    def is_outdated(self, column: Column[Any]) -> ColumnElement[bool]:
+        """Whether a database sees by how a value begins that it is not of the newest key and in the form of today."""
+        return func.substr(type_coerce(column, LargeBinary()), 1, len(box.head)) != literal(box.head, LargeBinary())
 
 
 class EncryptedText(Sealed):
@@ -138,6 +153,9 @@ class EncryptedName(Sealed):
         except InvalidToken:
             return ""
 
+    def is_outdated(self, column: Column[Any]) -> ColumnElement[bool]:
+        return _begins_otherwise(type_coerce(column, Text()), MARK)
+
 
 class EncryptedList(Sealed):
     """A list of numbers, stored in JSON: as a string with a token, or plain as an earlier version wrote it."""
@@ -162,6 +180,9 @@ class EncryptedList(Sealed):
             return read(value) if read else value
 
         return process
+
+    def is_outdated(self, column: Column[Any]) -> ColumnElement[bool]:
+        return _begins_otherwise(cast_in_sql(type_coerce(column, NullType()), Text()), MARK_IN_JSON)
 
 
 def sealed_columns(table: Table) -> list[Column[Any]]:
