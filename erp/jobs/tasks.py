@@ -20,6 +20,7 @@ from erp.domain.dates import utc_now
 from erp.domain.delivery import Attempt, Claimed, Dropped, claim, hand_out, mark, next_due, tidy
 from erp.domain.notification.kinds import Outcome
 from erp.domain.support.pings import tell_of_weeks
+from erp.domain.upkeep.refolding import folded_before, refold
 from erp.jobs.lanes import Lanes
 from erp.jobs.message import message
 from erp.jobs.queue import open_queue
@@ -57,6 +58,7 @@ class Jobs:
         self.queue.periodic_task(crontab(minute="*"), name="reseal")(self.reseal_now)
         self._resealing = Resealing()
         self._reseal_lock = threading.Lock()
+        self._refolded = False
         self._alarms: set[datetime] = set()
         self._alarm_lock = threading.Lock()
         # Looked up when it is called: a test takes it out.
@@ -202,8 +204,21 @@ class Jobs:
                 if time.monotonic() > until:
                     return
                 time.sleep(RESEAL_PAUSE_SECONDS)
+            self._refold()
         finally:
             self._reseal_lock.release()
+
+    def _refold(self) -> None:
+        """Fold anew what an earlier version folded by other rules, person by person; once in the life of a worker."""
+        if self._refolded:
+            return
+        with self.sessions.reading() as session:
+            accounts = folded_before(session)
+        for account in accounts:
+            with self.sessions.writing() as session:
+                refold(session, account, self.clock())
+                session.commit()
+        self._refolded = True
 
     def close(self) -> None:
         """Close the connections to the queue and to the push services, where there are any."""

@@ -1,7 +1,7 @@
 """What an earlier version or an older key encrypted comes into today's form in the worker, a little each minute."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,13 +10,16 @@ from sqlalchemy import Engine, event, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from erp.domain.upkeep.integrity import check_account
 from erp.jobs.tasks import Jobs
 from erp.settings import Settings
 from erp.storage import busy, resealing
 from erp.storage.account import Account
 from erp.storage.box import Box, box
 from erp.storage.db import Sessions, open_engine
+from erp.storage.exposure import Exposure
 from erp.storage.ladder import Fear, Step
+from erp.storage.practice import Day, PracticeTotals
 from tests.make.clients import Client
 from tests.make.clock import NOON, ZONE
 from tests.make.former import outdated, said, write_as_before
@@ -123,8 +126,28 @@ def test_where_nothing_is_left_each_table_is_looked_at_once_without_the_write_lo
     again.reseal_now()
     again.close()
     looks = [statement for statement in asked if not statement.startswith("BEGIN")]
-    assert len(looks) == len(set(looks)) == len(list(resealing._sealed()))
+    # One more looks for what was folded by other rules.
+    assert len(looks) == len(set(looks)) == len(list(resealing._sealed())) + 1
     assert not any("UPDATE" in statement or "IMMEDIATE" in statement for statement in asked)
+
+
+def test_an_exposure_of_thirty_hours_that_an_earlier_version_counted_is_counted_anew_with_its_day_and_its_totals(
+    jobs: Jobs, sessions: Sessions
+):
+    with sessions.writing() as session:
+        client = Client(session, ZONE, NOON - timedelta(days=3))
+        exposes(client, minutes=30 * 60)
+        account = client.account.id
+        session.flush()
+        for table in (Exposure, Day, PracticeTotals):
+            session.execute(update(table).where(table.account_id == account).values(seconds=108_000))
+        session.commit()
+    jobs.reseal_now()
+    with sessions.reading() as session:
+        counted = select(Exposure.seconds).where(Exposure.account_id == account)
+        totals = select(PracticeTotals.seconds).where(PracticeTotals.account_id == account)
+        assert (session.scalar(counted), session.scalar(totals)) == (86_400, 86_400)
+        assert list(check_account(session, account, NOON)) == []
 
 
 @pytest.mark.usefixtures("keys_of_the_tests")
