@@ -12,8 +12,12 @@ from tests.make.supporters import NOON, ZONE
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_models_describe(migrated_engine: Engine):
+    def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+        # On PostgreSQL the queue keeps tables of its own beside these.
+        return kind != "table" or not str(name).startswith("huey_")
+
     with migrated_engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"render_as_batch": True})
+        context = MigrationContext.configure(connection, opts={"render_as_batch": True, "include_name": is_ours})
         assert compare_metadata(context, Base.metadata) == []
 
 
