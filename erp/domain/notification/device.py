@@ -70,13 +70,7 @@ def register(
     """
     session.get_one(Account, account_id, with_for_update={"key_share": True})
     known = digest(subscription.endpoint)
-    device = session.scalars(select(Device).where(Device.digest == known)).first()
-    before = session.get(Device, replaces) if replaces else None
-    if before is not None and before is not device and before.account_id == account_id:
-        if device is None:
-            device = before
-        else:
-            session.delete(before)
+    device = _known_as(session, account_id, known, replaces)
     if device is None:
         if len(devices_of(session, account_id)) >= MAX_DEVICES:
             raise Conflict
@@ -92,6 +86,18 @@ def register(
     except IntegrityError:
         # Under another account in this very moment: the next open tells it again.
         raise Conflict from None
+    return device
+
+
+def _known_as(session: Session, account_id: uuid.UUID, known: bytes, replaces: uuid.UUID | None) -> Device | None:
+    """The device with this digest, else the one that it replaces; never both: of two the replaced one goes."""
+    device = session.scalars(select(Device).where(Device.digest == known)).first()
+    before = session.get(Device, replaces) if replaces else None
+    if before is None or before is device or before.account_id != account_id:
+        return device
+    if device is None:
+        return before
+    session.delete(before)
     return device
 
 
