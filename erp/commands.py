@@ -19,11 +19,12 @@ from erp.domain.account.account import sign_out_everywhere
 from erp.domain.account.signing import account_at
 from erp.domain.upkeep.finding import Finding
 from erp.domain.upkeep.integrity import accounts, check_account, count_accounts
-from erp.domain.upkeep.orphans import check_links, check_readable, drop_unreadable
+from erp.domain.upkeep.orphans import check_readable, checks_of_links, drop_unreadable
 from erp.jobs.queue import worker
 from erp.jobs.tasks import Jobs
 from erp.services import services, services_of
 from erp.storage.backup import BackupError, Progress, backup, restore
+from erp.storage.busy import let_others_in
 from erp.storage.db import Sessions, is_current, reason_of
 from erp.storage.resealing import check_keys, reseal
 
@@ -55,6 +56,8 @@ def rotate_data_keys() -> None:
                 # Piece by piece, so that nobody waits for all of it.
                 session.commit()
                 counts[name] += count
+                if count:
+                    let_others_in()
         for name, count in counts.items():
             click.echo(f"{name}: {count} rows")
     except InvalidToken as error:
@@ -97,7 +100,8 @@ def check_database() -> None:
     """Verify the whole database against its events, while Rung goes on; ends with 1 when something does not hold."""
     sessions, clock = _current_sessions(), services().clock
     with _sentences(), sessions.reading() as session:
-        found = [_show(finding) for finding in chain(check_readable(session), check_links(session))]
+        links = (check(session, None) for check in checks_of_links())
+        found = [_show(finding) for finding in chain(check_readable(session), *links)]
         for account in _each(session):
             found += [_show(finding) for finding in check_account(session, account, clock())]
     if found:
@@ -113,22 +117,25 @@ def repair_database() -> None:
     with _sentences():
         with sessions.reading() as session:
             unreadable = list(check_readable(session))
-            dangling = any(True for _finding in check_links(session))
         found = [_show(finding) for finding in unreadable]
-        if unreadable or dangling:
+        if unreadable:
             with sessions.writing() as session:
                 drop_unreadable(session, unreadable, clock())
-                found += [_show(finding) for finding in check_links(session, repair=True)]
                 session.commit()
+        for check in checks_of_links():
+            # Found without a lock, and mended one by one with a short one.
+            with sessions.reading() as reading, sessions.writing() as session:
+                for finding in check(reading, session):
+                    session.commit()
+                    found.append(_show(finding))
         with sessions.reading() as reading:
             for account in _each(reading):
-                # Looked at without a lock, and one person at a time, so that nobody waits for all of it.
+                # Looked at without a lock first.
                 with sessions.reading() as looking:
                     if not any(True for _finding in check_account(looking, account, clock())):
                         continue
                 with sessions.writing() as session:
                     found += [_show(finding) for finding in check_account(session, account, clock(), repair=True)]
-                    session.commit()
     click.echo(f"{found.count(True)} rebuilt." if found else "Everything holds together.")
     if not all(found):
         click.echo(f"{found.count(False)} cannot be rebuilt.")

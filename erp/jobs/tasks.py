@@ -27,6 +27,7 @@ from erp.jobs.queue import open_queue
 from erp.log import logger
 from erp.push import Push
 from erp.settings import Settings
+from erp.storage.busy import let_others_in
 from erp.storage.db import Sessions
 from erp.storage.resealing import Resealing
 
@@ -39,7 +40,6 @@ LAST_SWEEP = "rung-worker-seen"
 SWEPT_WITHIN = timedelta(seconds=150)
 # So long a minute is encrypted anew what is not in the form of today, and so long each piece lets others go first.
 RESEAL_SECONDS = 2.0
-RESEAL_PAUSE_SECONDS = 0.1
 
 log = logging.getLogger("rung.delivery")
 
@@ -203,7 +203,7 @@ class Jobs:
                 self._resealing.piece(self.sessions)
                 if time.monotonic() > until:
                     return
-                time.sleep(RESEAL_PAUSE_SECONDS)
+                let_others_in()
             self._refold()
         finally:
             self._reseal_lock.release()
@@ -217,7 +217,6 @@ class Jobs:
         for account in accounts:
             with self.sessions.writing() as session:
                 refold(session, account, self.clock())
-                session.commit()
         self._refolded = True
 
     def close(self) -> None:

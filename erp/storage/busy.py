@@ -22,6 +22,8 @@ SHORT_SECONDS = 0.4
 # A turn takes milliseconds, unless it is held up itself: where none ends for so long, the lock is held elsewhere.
 TURN_SECONDS = 0.6
 CONNECT_SECONDS = 5
+# SQLite looks so seldom whether a lock is free again that who takes it anew at once keeps everybody else out.
+LOOKS_AGAIN_SECONDS = 0.1
 PROBED_BYTES = 64 * 1024
 PROBE_EVERY_SECONDS = 1.0
 
@@ -129,6 +131,11 @@ def _wait_for_locks(connection: Connection, seconds: float) -> None:
     cursor = driver.cursor()
     cursor.execute(f"{name} = {int(seconds * 1000)}")
     cursor.close()
+
+
+def let_others_in() -> None:
+    """Wait between two pieces of long work until whoever waits for the lock has it."""
+    time.sleep(LOOKS_AGAIN_SECONDS)
 
 
 def comes_again(error: Exception) -> bool:

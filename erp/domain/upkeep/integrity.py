@@ -1,7 +1,8 @@
 """Whether what is folded equals its events, and days, steps and totals equal the exposures.
 
 Each exposure is read and folded once, a few at a time, so that a check takes time with the history and no memory. With
-`repair` what does not hold is rebuilt from the events as it is found; the caller commits. Where the events are what is
+`repair` what does not hold is rebuilt from the events in pieces that are committed one by one, so that nobody waits for
+all of it, and a kill between two of them leaves books that agree no less than before. Where the events are what is
 damaged, the row is the last witness: it is named, and left as it stands. What two books agree on is never taken away.
 What cannot be read and what points to nothing is in erp/domain/upkeep/orphans.py.
 """
@@ -9,9 +10,10 @@ What cannot be read and what points to nothing is in erp/domain/upkeep/orphans.p
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -28,18 +30,22 @@ from erp.domain.recording import MAX_RATINGS
 from erp.domain.upkeep.commitments import check_commitments
 from erp.domain.upkeep.finding import Finding
 from erp.storage.account import Account
+from erp.storage.busy import let_others_in
 from erp.storage.db import table_of
 from erp.storage.exposure import EventRow, Exposure
 from erp.storage.ladder import Step
 from erp.storage.practice import Day, PracticeTotals
 
-AT_ONCE = 200
+AT_ONCE = 100
+# A piece of a repair ends after so long, so that nobody waits for its lock.
+PIECE_SECONDS = 0.2
 WRITTEN = ("outcome", "learning", "note")
 _account, _exposure, _event, _day, _totals, _step = map(
     table_of, (Account, Exposure, EventRow, Day, PracticeTotals, Step)
 )
 
 Practised = Mapping[date, tuple[int, int]]
+NOTHING = (0, 0)
 
 
 def count_accounts(session: Session) -> int:
@@ -54,26 +60,44 @@ def accounts(session: Session, after: uuid.UUID | None = None) -> Sequence[uuid.
 
 
 def check_account(session: Session, account_id: uuid.UUID, now: datetime, *, repair: bool = False) -> Iterator[Finding]:
-    """What does not hold of one person: exposures, steps, days, totals and the settled streak."""
+    """What does not hold of one person: exposures, steps, days, totals and the settled streak.
+
+    With `repair` each piece is rebuilt and committed before what was found in it is told.
+    """
     try:
-        # Nobody may add to what is being rebuilt.
-        account = session.get(Account, account_id, with_for_update={"key_share": True} if repair else None)
+        account = _held(session, account_id) if repair else session.get(Account, account_id)
     except UNREADABLE:
         yield Finding("account", str(account_id), "cannot be read", lost=True)
         return
     if account is None:
         return
-    parts = {
-        "commitments": check_commitments(session, account),
-        "exposures": _exposures(session, account, repair=repair),
-        "steps": _steps(session, account, repair=repair),
-        "days": _days(session, account, now, repair=repair),
-    }
-    for name, part in parts.items():
-        try:
-            yield from part
-        except UNREADABLE:
-            yield Finding("account", str(account_id), f"its {name} cannot be read", lost=True)
+    choices = list(_part(account_id, "commitments", check_commitments(session, account)))
+    if repair:
+        session.commit()
+    yield from choices
+    yield from _part(account_id, "exposures", _exposures(session, account, repair=repair))
+    if repair and _held(session, account_id) is None:
+        return
+    sums = [
+        *_part(account_id, "steps", _steps(session, account, repair=repair)),
+        *_part(account_id, "days", _days(session, account, now, repair=repair)),
+    ]
+    if repair:
+        session.commit()
+    yield from sums
+
+
+def _held(session: Session, account_id: uuid.UUID) -> Account | None:
+    """The account, locked: nobody may add to what is being rebuilt."""
+    return session.get(Account, account_id, with_for_update={"key_share": True})
+
+
+def _part(account_id: uuid.UUID, name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """What was found in one part, the others of which go on where it cannot be read."""
+    try:
+        yield from findings
+    except UNREADABLE:
+        yield Finding("account", str(account_id), f"its {name} cannot be read", lost=True)
 
 
 def states_of(session: Session, account: uuid.UUID, exposures: Sequence[uuid.UUID]) -> dict[uuid.UUID, State]:
@@ -110,23 +134,92 @@ def place_now(session: Session, account_id: uuid.UUID, state: State) -> Place | 
 
 def _exposures(session: Session, account: Account, *, repair: bool) -> Iterator[Finding]:
     """Exposures whose columns are not what their events fold to."""
-    agreed = _agreed_days(session, account.id)
-    mine = select(_exposure.c.id).where(_exposure.c.account_id == account.id).order_by(_exposure.c.id).limit(AT_ONCE)
-    exposures = session.scalars(mine).all()
-    while exposures:
-        try:
-            yield from _compared(session, account, exposures, agreed, repair=repair)
-        except UNREADABLE:
-            yield from _one_by_one(session, account, exposures, agreed, repair=repair)
-        exposures = session.scalars(mine.where(_exposure.c.id > exposures[-1])).all()
+    if not repair:
+        books = _books(session, account.id)
+        for some in _some_at_once(session, account.id):
+            yield from _piece(session, account, some, books, repair=False)
+        return
+    rest = _some_at_once(session, account.id)
+    is_over = False
+    while not is_over:
+        if _held(session, account.id) is None:
+            return
+        books, until = _books(session, account.id), time.monotonic() + PIECE_SECONDS
+        found: list[Finding] = []
+        for some in rest:
+            found += _piece(session, account, some, books, repair=True)
+            if time.monotonic() >= until:
+                break
+        else:
+            is_over = True
+        if found:
+            _carry_on(session, account.id, books)
+        session.commit()
+        yield from found
+        if not is_over:
+            let_others_in()
 
 
-def _agreed_days(session: Session, account: uuid.UUID) -> Collection[date]:
-    """The days whose rows say what the exposures' rows add up to: two books that agree."""
+def _some_at_once(session: Session, account: uuid.UUID) -> Iterator[Sequence[uuid.UUID]]:
+    """The exposures of one person, a few at a time."""
+    mine = select(_exposure.c.id).where(_exposure.c.account_id == account).order_by(_exposure.c.id).limit(AT_ONCE)
+    some = session.scalars(mine).all()
+    while some:
+        yield some
+        some = session.scalars(mine.where(_exposure.c.id > some[-1])).all()
+
+
+def _piece(
+    session: Session, account: Account, exposures: Sequence[uuid.UUID], books: _Books | None, *, repair: bool
+) -> Iterator[Finding]:
+    agreed = books.agreed if books else ()
     try:
-        return {day for day, _sums in _real_days(session, account).items() & _kept_days(session, account).items()}
+        yield from _compared(session, account, exposures, agreed, repair=repair)
     except UNREADABLE:
-        return ()
+        yield from _one_by_one(session, account, exposures, agreed, repair=repair)
+
+
+@dataclass(frozen=True, slots=True)
+class _Books:
+    """What the rows of the exposures add up to on each day, and what the rows of the days say."""
+
+    real: Practised
+    kept: Practised
+
+    @property
+    def agreed(self) -> Collection[date]:
+        """The days of which both say the same."""
+        return {day for day, _sums in self.real.items() & self.kept.items()}
+
+
+def _books(session: Session, account: uuid.UUID) -> _Books | None:
+    """The books of one person; None where one of them cannot be read."""
+    try:
+        return _Books(_real_days(session, account), _kept_days(session, account))
+    except UNREADABLE:
+        return None
+
+
+def _carry_on(session: Session, account: uuid.UUID, before: _Books | None) -> None:
+    """Let days that agreed with their exposures agree with what these are now, and the totals along with them.
+
+    Whoever is killed between two pieces leaves nothing on which the books agreed before and not afterwards.
+    """
+    now = _books(session, account)
+    if before is None or now is None:
+        return
+    seconds = exposures = days = 0
+    for day in now.real.keys() | before.real.keys():
+        was, is_now = before.real.get(day), now.real.get(day)
+        if was != is_now and was == before.kept.get(day):
+            _keep_day(session, account, day, is_now)
+            seconds += (is_now or NOTHING)[0] - (was or NOTHING)[0]
+            exposures += (is_now or NOTHING)[1] - (was or NOTHING)[1]
+            days += bool(is_now) - bool(was)
+    if seconds or exposures or days:
+        sums = _totals.c.seconds + seconds, _totals.c.exposures + exposures, _totals.c.days + days
+        mine = update(_totals).where(_totals.c.account_id == account)
+        session.execute(mine.values(seconds=sums[0], exposures=sums[1], days=sums[2]))
 
 
 def _one_by_one(
@@ -255,7 +348,7 @@ def _days(session: Session, account: Account, now: datetime, *, repair: bool) ->
             session.execute(delete(_day).where(_day.c.account_id == account.id))
     totals, is_readable = _kept_totals(session, account.id)
     if totals and _sums(kept) == _sums_kept(totals) and _sums(real) < _sums(kept):
-        for day in sorted(day for day, counted in kept.items() if _exceeds(counted, real.get(day, (0, 0)))):
+        for day in sorted(day for day, counted in kept.items() if _exceeds(counted, real.get(day, NOTHING))):
             yield Finding("day", f"{account.id} {day}", "more than its exposures add up to", lost=True)
             real[day] = kept[day]
     for day in sorted(real.keys() | kept.keys()):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from cryptography.fernet import InvalidToken
@@ -13,6 +14,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Row,
     Table,
+    and_,
     delete,
     insert,
     select,
@@ -35,6 +37,9 @@ from erp.storage.tables import Base
 _account, _exposure, _event, _step = map(table_of, (Account, Exposure, EventRow, Step))
 _device, _notification = map(table_of, (Device, Notification))
 
+# One check: what it finds in a session; with another one, in which each is mended before it is told.
+Check = Callable[[Session, Session | None], Iterator[Finding]]
+
 
 def check_readable(session: Session) -> Iterator[Finding]:
     """Pages of the file that are damaged, and texts that none of the data keys opens.
@@ -56,69 +61,81 @@ def drop_unreadable(session: Session, found: Iterable[Finding], now: datetime) -
     session.execute(update(_device).where(_device.c.id.in_(devices)).values(stopped))
 
 
-def check_links(session: Session, *, repair: bool = False) -> Iterator[Finding]:
-    """Rows that point to a row that is not there, and exposures and events without each other.
+def checks_of_links() -> Iterator[Check]:
+    """The checks for rows that point to none, and for exposures and events without each other, in their order.
 
     What points to nothing goes as if the other had been deleted; but an exposure and its events know whose the other
     is. An exposure that is gone comes back from its events.
     """
-    yield from _missing_exposures(session, repair=repair)
+    yield _missing_exposures
     for table in Base.metadata.sorted_tables:
         for constraint in sorted(table.foreign_key_constraints, key=lambda each: str(each.name)):
             if constraint.referred_table is not _exposure or table is not _event:
-                yield from _dangling(session, table, constraint, repair=repair)
-    alone = ~select(_event.c.id).where(_event.c.exposure_id == _exposure.c.id).exists()
-    for exposure, began in session.execute(
-        select(_exposure.c.id, _exposure.c.started_at.is_not(None)).where(alone)
-    ).all():
-        # Where something was practised, the row is all that is left of it.
-        yield Finding("exposure", str(exposure), "has no event", lost=bool(began))
-        if repair and not began:
-            session.execute(delete(_exposure).where(_exposure.c.id == exposure, alone))
-    strange = select(_exposure.c.id).join(_step, _step.c.id == _exposure.c.step_id)
-    for exposure in session.scalars(strange.where(_step.c.account_id != _exposure.c.account_id)).all():
-        yield Finding("exposure", str(exposure), "step_id points to somebody else's")
-        if repair:
-            session.execute(update(_exposure).where(_exposure.c.id == exposure).values(step_id=None))
+                yield partial(_dangling, table, constraint)
+    yield _exposures_alone
+    yield _strange_steps
 
 
-def _missing_exposures(session: Session, *, repair: bool) -> Iterator[Finding]:
-    missing = (
-        select(_event.c.exposure_id, _event.c.account_id)
-        .distinct()
-        .join(_account, _account.c.id == _event.c.account_id)
-        .where(~select(_exposure.c.id).where(_exposure.c.id == _event.c.exposure_id).exists())
-    )
-    owners = {row.exposure_id: row.account_id for row in session.execute(missing)}
-    for exposure, account in owners.items():
+def _missing_exposures(session: Session, mending: Session | None) -> Iterator[Finding]:
+    gone = ~select(_exposure.c.id).where(_exposure.c.id == _event.c.exposure_id).exists()
+    its = select(_event.c.exposure_id, _event.c.account_id).where(gone)
+    missing = its.distinct().join(_account, _account.c.id == _event.c.account_id)
+    for exposure, account in {row.exposure_id: row.account_id for row in session.execute(missing)}.items():
+        # As it is now: a phone may bring the exposure back meanwhile.
+        now = mending or session
+        if mending and not mending.execute(its.where(_event.c.exposure_id == exposure).limit(1)).first():
+            continue
         try:
-            (state,) = states_of(session, account, [exposure]).values()
-            place = place_now(session, account, state)
+            (state,) = states_of(now, account, [exposure]).values()
+            place = place_now(now, account, state)
             values = columns_of(state).values() | (values_of(place) if place else {})
         except UNREADABLE:
             yield Finding("exposure", str(exposure), "is not there, and its events cannot be read", lost=True)
             continue
+        if mending:
+            mending.execute(insert(_exposure).values(id=exposure, account_id=account, **values))
         yield Finding("exposure", str(exposure), "is not there, but its events are")
-        if repair:
-            session.execute(insert(_exposure).values(id=exposure, account_id=account, **values))
 
 
-def _dangling(session: Session, table: Table, constraint: ForeignKeyConstraint, *, repair: bool) -> Iterator[Finding]:
+def _exposures_alone(session: Session, mending: Session | None) -> Iterator[Finding]:
+    alone = ~select(_event.c.id).where(_event.c.exposure_id == _exposure.c.id).exists()
+    for exposure, began in session.execute(
+        select(_exposure.c.id, _exposure.c.started_at.is_not(None)).where(alone)
+    ).all():
+        if mending and not began:
+            mending.execute(delete(_exposure).where(_exposure.c.id == exposure, alone))
+        # Where something was practised, the row is all that is left of it.
+        yield Finding("exposure", str(exposure), "has no event", lost=bool(began))
+
+
+def _strange_steps(session: Session, mending: Session | None) -> Iterator[Finding]:
+    owner = select(_step.c.account_id).where(_step.c.id == _exposure.c.step_id).scalar_subquery()
+    strange = owner != _exposure.c.account_id
+    for exposure in session.scalars(select(_exposure.c.id).where(strange)).all():
+        if mending:
+            mending.execute(update(_exposure).where(_exposure.c.id == exposure, strange).values(step_id=None))
+        yield Finding("exposure", str(exposure), "step_id points to somebody else's")
+
+
+def _dangling(
+    table: Table, constraint: ForeignKeyConstraint, session: Session, mending: Session | None
+) -> Iterator[Finding]:
     parent = constraint.referred_table.alias("parent")
     (element,) = constraint.elements
     column = element.parent
     there = select(parent.c[element.column.name]).where(parent.c[element.column.name] == column).exists()
+    dangles = and_(column.is_not(None), ~there)
     keys = list(table.primary_key.columns)
-    for row in session.execute(select(*keys).where(column.is_not(None), ~there)).all():
-        yield Finding(table.name, _key(row), f"{column.name} points to nothing")
-        if repair:
+    for row in session.execute(select(*keys).where(dangles)).all():
+        if mending:
             mine = [key == value for key, value in zip(keys, row, strict=True)]
-            if owner := _owner(session, column, row):
-                session.execute(update(table).where(*mine).values({column: owner}))
+            if owner := _owner(mending, column, row):
+                mending.execute(update(table).where(*mine, dangles).values({column: owner}))
             elif constraint.ondelete == "SET NULL":
-                session.execute(update(table).where(*mine).values({column.name: None}))
+                mending.execute(update(table).where(*mine, dangles).values({column.name: None}))
             else:
-                session.execute(delete(table).where(*mine))
+                mending.execute(delete(table).where(*mine, dangles))
+        yield Finding(table.name, _key(row), f"{column.name} points to nothing")
 
 
 def _owner(session: Session, column: Any, row: Row[Any]) -> uuid.UUID | None:

@@ -53,7 +53,7 @@ def sessions(engine: Engine) -> Sessions:
 def jobs(settings: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
     """A worker that takes two rows in a piece, and as many pieces a minute as there are."""
     monkeypatch.setattr(resealing, "BATCH", 2)
-    monkeypatch.setattr("erp.jobs.tasks.RESEAL_PAUSE_SECONDS", 0)
+    monkeypatch.setattr("erp.storage.busy.LOOKS_AGAIN_SECONDS", 0)
     monkeypatch.setattr("erp.jobs.tasks.RESEAL_SECONDS", 1e9)
     jobs = Jobs(settings, sessions, lambda: NOON)
     yield jobs

@@ -1,7 +1,7 @@
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, event, inspect, text
 from sqlalchemy.orm import Session
 
 from erp.storage.db import open_engine
@@ -55,16 +55,42 @@ def test_migrating_twice_changes_nothing(migrated, migrated_engine: Engine):
     assert inspect(migrated_engine).get_table_names() == before
 
 
-def test_every_account_from_before_gets_a_phone_key_of_its_own(tmp_path):
-    url = f"sqlite:///{tmp_path / 'rung.db'}"
+def with_accounts_of_before(url: str, count: int) -> Engine:
+    """A database with the tables of the second migration and so many accounts."""
     migrate(url)
     command.downgrade(alembic_config(url), "0002")
     engine = open_engine(url)
     columns = "id, email, password_hash, display_name, time_zone, created_at, session_epoch, sound, vibration"
     with engine.begin() as connection:
-        for number in range(2):
-            values = f"'{number:032x}', '{number}', '-', 'Noor', 'UTC', '2026-01-01 00:00:00.000000', 0, 1, 1, 5"
+        for number in range(count):
+            who = f"'{number:032x}', 'noor{number}@example.org'"
+            values = f"{who}, '-', 'Noor', 'UTC', '2026-01-01 00:00:00.000000', 0, 1, 1, 5"
             connection.execute(text(f"INSERT INTO account ({columns}, check_in_minutes) VALUES ({values})"))
+    return engine
+
+
+def test_the_migrations_take_as_many_statements_for_many_people_as_for_one(tmp_path):
+    counts = []
+    for many in (1, 150):
+        url = f"sqlite:///{tmp_path / f'{many}.db'}"
+        with_accounts_of_before(url, many).dispose()
+        ran: list[str] = []
+
+        def count(_connection: object, _cursor: object, statement: str, *_rest: object, ran: list[str] = ran) -> None:
+            ran.append(statement)
+
+        event.listen(Engine, "before_cursor_execute", count)
+        try:
+            migrate(url)
+        finally:
+            event.remove(Engine, "before_cursor_execute", count)
+        counts.append(len(ran))
+    assert counts[0] == counts[1] > 20
+
+
+def test_every_account_from_before_gets_a_phone_key_of_its_own(tmp_path):
+    url = f"sqlite:///{tmp_path / 'rung.db'}"
+    engine = with_accounts_of_before(url, 2)
     migrate(url)
     with engine.connect() as connection:
         keys = connection.scalars(text("SELECT phone_key FROM account")).all()

@@ -79,7 +79,6 @@ def test_what_a_release_left_is_the_same_in_the_tables_of_today_and_in_their_for
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("address", ["tables-0002"], indirect=True)
 def test_a_migration_that_is_killed_anywhere_begins_again_and_comes_to_the_same_end(
     address: str, engine: Engine, tmp_path: Path
 ):
@@ -91,7 +90,6 @@ def test_a_migration_that_is_killed_anywhere_begins_again_and_comes_to_the_same_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("address", ["0.1.0"], indirect=True)
 def test_resealing_that_is_killed_anywhere_begins_again_and_comes_to_the_same_end(address: str, engine: Engine):
     before = rows_of(engine)
     migrate(address)

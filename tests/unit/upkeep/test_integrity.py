@@ -18,7 +18,7 @@ from erp.domain.exposure.signals import note_hidden
 from erp.domain.support import cheer as cheers
 from erp.domain.upkeep.finding import Finding
 from erp.domain.upkeep.integrity import accounts, check_account, count_accounts
-from erp.domain.upkeep.orphans import check_links, check_readable, drop_unreadable
+from erp.domain.upkeep.orphans import check_readable, checks_of_links, drop_unreadable
 from erp.storage.account import Account, FormerPhoneKey, SignIn
 from erp.storage.box import Box
 from erp.storage.db import Base, table_of
@@ -45,7 +45,9 @@ def findings(session: Session, now: datetime, *, repair: bool = False) -> list[F
     """Everything that does not hold."""
     session.flush()
     session.expire_all()
-    found = [*check_readable(session), *check_links(session, repair=repair)]
+    found = list(check_readable(session))
+    for check in checks_of_links():
+        found += check(session, session if repair else None)
     for account in accounts(session):
         found += check_account(session, account, now, repair=repair)
     session.expire_all()
@@ -621,3 +623,73 @@ def test_many_accounts_are_gone_through_a_few_at_a_time(session: Session, monkey
 def test_an_account_that_is_gone_meanwhile_is_no_trouble(session: Session):
     assert list(check_account(session, uuid.uuid4(), NOON)) == []
     assert session.scalar(select(func.count()).select_from(Account)) == 0
+
+
+# A repair beside people who go on.
+
+
+def damaged_through_and_through(session: Session, now: datetime) -> Client:
+    """Somebody with two months of practice of which hardly a row says what its events do; the days say as the rows."""
+    client = Client(session, ZONE, now - 60 * A_DAY)
+    for _ in range(40):
+        client.now += A_DAY
+        client.practises(client.now, 420)
+        client.practises(client.now + 20 * A_MINUTE, 600)
+    session.flush()
+    rows = session.execute(
+        select(Exposure.id, Exposure.local_date).where(Exposure.account_id == client.account.id)
+    ).all()
+    for number, (exposure, day) in enumerate(sorted(rows, key=lambda row: row.local_date)):
+        less = (0, 60, 120)[number % 3]
+        mine = table_of(Exposure).c.id == exposure
+        session.execute(update(Exposure).where(mine).values(seconds=Exposure.seconds - less))
+        of_day = Day.account_id == client.account.id, Day.date == day
+        session.execute(update(Day).where(*of_day).values(seconds=Day.seconds - less))
+        session.execute(
+            update(PracticeTotals)
+            .where(PracticeTotals.account_id == client.account.id)
+            .values(seconds=PracticeTotals.seconds - less, settled_through=None)
+        )
+    session.commit()
+    session.expire_all()
+    return client
+
+
+def seconds_of(session: Session, client: Client) -> list[Any]:
+    """What the exposures add up to, the days, and the totals."""
+    return [
+        session.scalar(select(func.sum(column)).where(account == client.account.id))
+        for column, account in (
+            (Exposure.seconds, Exposure.account_id),
+            (Day.seconds, Day.account_id),
+            (PracticeTotals.seconds, PracticeTotals.account_id),
+        )
+    ]
+
+
+def test_a_repair_is_committed_piece_by_piece_and_the_books_agree_wherever_it_is_cut_off(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("erp.domain.upkeep.integrity.AT_ONCE", 7)
+    monkeypatch.setattr("erp.domain.upkeep.integrity.PIECE_SECONDS", 0)
+    monkeypatch.setattr("erp.storage.busy.LOOKS_AGAIN_SECONDS", 0)
+    client = damaged_through_and_through(session, NOON)
+    whole = 40 * (420 + 600)
+    before = seconds_of(session, client)
+    assert before[0] == before[1] == before[2] < whole
+    agreed: list[list[Any]] = []
+    commit = session.commit
+
+    def look() -> None:
+        commit()
+        agreed.append(seconds_of(session, client))
+
+    monkeypatch.setattr(session, "commit", look)
+    found = list(check_account(session, client.account.id, NOON, repair=True))
+    assert len([finding for finding in found if finding.table == "exposure"]) == 53
+    assert len(agreed) >= 12
+    assert all(exposures == days == totals for exposures, days, totals in agreed)
+    assert [seconds for seconds, _days, _totals in agreed] == sorted(seconds for seconds, _days, _totals in agreed)
+    assert agreed[-1] == [whole] * 3
+    monkeypatch.undo()
+    assert findings(session, NOON) == []
