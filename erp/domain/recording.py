@@ -49,15 +49,10 @@ LOCK = (
     .with_for_update(key_share=True)
 )
 STEP_OWNER = select(table_of(Step).c.account_id).where(table_of(Step).c.id == bindparam("step"))
-ALSO_RUNNING = (
+RUNNING = (
     select(_exposure.c.id)
-    .where(
-        _exposure.c.account_id == bindparam("account"),
-        _exposure.c.phase == Phase.running,
-        _exposure.c.id.not_in(bindparam("exposures", expanding=True)),
-    )
+    .where(_exposure.c.account_id == bindparam("account"), _exposure.c.phase == Phase.running)
     .order_by(_exposure.c.started_at.desc())
-    .limit(1)
 )
 ADD_EVENT = insert(_event)
 ADD_EXPOSURE = insert(_exposure)
@@ -69,8 +64,9 @@ class Receipt:
     """What became of a batch: ids that are safe now, ids that never will be, and what else is running.
 
     `set_aside`: exposures that could not be folded, with the name of the error; what is safe of them is kept as it
-    came. `also_running`: the latest other exposure that runs, where one of the batch began or went on.
-    `has_news`: somebody should hear of it, and the notifications for that are there.
+    came. `also_running`: the latest other exposure that runs, where one of the batch began or went on and does so now.
+    `has_news`: somebody should hear of it, and the notifications for that are there. `is_new`: not all of it was taken
+    or refused before.
     """
 
     accepted: list[uuid.UUID] = field(default_factory=list)
@@ -78,6 +74,7 @@ class Receipt:
     set_aside: dict[uuid.UUID, str] = field(default_factory=dict)
     also_running: uuid.UUID | None = None
     has_news: bool = False
+    is_new: bool = False
 
 
 def record(
@@ -103,7 +100,9 @@ def record(
     zone = connection.scalars(LOCK, asked).one()
     known = known_of(connection, asked)
     receipt = Receipt()
-    for exposure_id, fresh in _fresh(session, account_id, events, known, zone, receipt).items():
+    fresh_events = _fresh(session, account_id, events, known, zone, receipt)
+    receipt.is_new = bool(fresh_events)
+    for exposure_id, fresh in fresh_events.items():
         shifts = {row.shift_ms for row in known.events_of(exposure_id)}
         shifted = _shifted(fresh, shifts, skew, now - sent_at, now)
         try:
@@ -112,9 +111,17 @@ def record(
         except DAMAGED as error:
             receipt.set_aside[exposure_id] = type(error).__name__
             _set_aside(session, account_id, exposure_id, shifted, known, receipt, now)
-    if any(event.kind in BEGINNINGS for event in events):
-        receipt.also_running = connection.scalar(ALSO_RUNNING, asked)
+    receipt.also_running = _also_running(session, account_id, events)
     return receipt
+
+
+def _also_running(session: Session, account_id: uuid.UUID, events: Sequence[IncomingEvent]) -> uuid.UUID | None:
+    began = {event.exposure_id for event in events if event.kind in BEGINNINGS}
+    if not began:
+        return None
+    running = session.connection().scalars(RUNNING, {"account": account_id}).all()
+    others = (exposure for exposure in running if exposure not in {event.exposure_id for event in events})
+    return next(others, None) if began & set(running) else None
 
 
 def _set_aside(

@@ -56,26 +56,26 @@ class Turns:
         self._moved_at = 0.0
         self._jammed = False
 
-    def take(self, *, hurried: bool) -> None:
-        """Wait for a turn; every turn that is taken is given back by leave().
+    def take(self, *, hurried: bool, seconds: float | None = None) -> None:
+        """Wait for a turn, for so many seconds at most; every turn that is taken is given back by leave().
 
         Raises Busy: one of the crowd that is hurried waits while turns end, but for TURN_SECONDS at most in which none
         does, and not at all where another waited in vain.
         """
         began = time.monotonic()
+        until = began + (seconds or (HURRIED_SECONDS if hurried else PATIENT_SECONDS))
         with self._moved:
             one_too_many = hurried and self._waiting >= self._crowd
             self._waiting += 1
             try:
                 while not self._free:
-                    self._wait(began, hurried=hurried, one_too_many=one_too_many)
+                    self._wait(began, until, one_too_many=one_too_many)
             finally:
                 self._waiting -= 1
             self._free -= 1
             self._jammed = False
 
-    def _wait(self, began: float, *, hurried: bool, one_too_many: bool) -> None:
-        until = began + (HURRIED_SECONDS if hurried else PATIENT_SECONDS)
+    def _wait(self, began: float, until: float, *, one_too_many: bool) -> None:
         if one_too_many:
             until = min(until, max(began, self._moved_at) + TURN_SECONDS)
         left = 0 if one_too_many and self._jammed else until - time.monotonic()
@@ -110,7 +110,7 @@ def bound_waiting(engine: Engine, connections: int) -> None:
         record = connection.connection.record_info
         assert record is not None
         if not record.get("turn"):
-            turns.take(hurried=bool(options.get("hurried")))
+            turns.take(hurried=bool(options.get("hurried")), seconds=options.get("wait"))
             record["turn"] = True
         most = hurried if options.get("hurried") else PATIENT_SECONDS
         _wait_for_locks(connection, min(options.get("wait", most), most))

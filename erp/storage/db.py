@@ -37,7 +37,7 @@ from sqlalchemy.types import NullType, TypeDecorator
 
 from erp import base64url
 from erp.storage.box import Misplaced, box
-from erp.storage.busy import CONNECT_SECONDS, Probe, bound_waiting
+from erp.storage.busy import CONNECT_SECONDS, SHORT_SECONDS, Probe, bound_waiting
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
@@ -104,16 +104,44 @@ class Sealed(TypeDecorator[Any]):
         return func.substr(type_coerce(column, LargeBinary()), 1, len(box.head)) != literal(box.head, LargeBinary())
 
 
+class Unread(str):
+    """Stands for a text that cannot be read: it is damaged, or its key is gone. Shown as it is, and never stored."""
+
+    __slots__ = ()
+
+
+UNREAD = Unread("[…]")
+
+
+def legible(text: str) -> str:
+    """The text, nothing where it cannot be read: for a form that is to be filled in."""
+    return "" if isinstance(text, Unread) else text
+
+
 class EncryptedText(Sealed):
-    """Free text about a person."""
+    """Free text about a person. Where it is `listed` among others, one that cannot be read is UNREAD and hides none."""
 
     cache_ok = True
 
+    def __init__(self, place: str, *, listed: bool = False) -> None:
+        super().__init__(place)
+        self.listed = listed
+
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        if isinstance(value, Unread):
+            raise ValueError("what cannot be read stays as it is stored")
         return None if value is None else self.packed(value)
 
     def process_result_value(self, value: object, dialect: Dialect) -> str | None:
-        return None if value is None else self.opened(token_in(value) or b"") or ""
+        if value is None:
+            return None
+        token = token_in(value) or b""
+        if not self.listed:
+            return self.opened(token) or ""
+        try:
+            return box.open(token, self.place)
+        except InvalidToken:
+            return UNREAD
 
 
 class EncryptedJSON(Sealed):
@@ -328,6 +356,7 @@ class Sessions:
         self._reader = engine if engine.dialect.name == "sqlite" else engine.execution_options(**snapshot)
         self._writer = engine.execution_options(writes=True)
         self._hurried = engine.execution_options(writes=True, hurried=True)
+        self._brief = engine.execution_options(writes=True, hurried=True, wait=SHORT_SECONDS)
         self._probe = Probe(engine)
 
     def reading(self) -> Session:
@@ -340,6 +369,13 @@ class Sessions:
         Where many wait for the lock, one that is hurried raises Busy or OperationalError within seconds.
         """
         return Session(self._hurried if hurried else self._writer, expire_on_commit=False)
+
+    def writing_briefly(self) -> Session:
+        """A session that writes where it can at once, beside a request that only reads.
+
+        Raises Busy or OperationalError within a second where the lock is held elsewhere.
+        """
+        return Session(self._brief, expire_on_commit=False)
 
     def can_write(self, folder: Path) -> bool:
         """Whether the database takes a row and the folder a file, as of a second ago at most."""

@@ -19,7 +19,7 @@ class Fear(Base):
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"), index=True)
-    name: Mapped[str] = mapped_column(EncryptedText("fear.name"))
+    name: Mapped[str] = mapped_column(EncryptedText("fear.name", listed=True))
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
     practised_at: Mapped[datetime | None]
@@ -39,9 +39,9 @@ class Step(Base):
     account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"))
     fear_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Fear.id, ondelete="CASCADE"), index=True)
     parent_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("step.id", ondelete="SET NULL"), index=True)
-    title: Mapped[str] = mapped_column(EncryptedText("step.title"))
-    details: Mapped[str] = mapped_column(EncryptedText("step.details"), default="")
-    response: Mapped[str] = mapped_column(EncryptedText("step.response"), default="")
+    title: Mapped[str] = mapped_column(EncryptedText("step.title", listed=True))
+    details: Mapped[str] = mapped_column(EncryptedText("step.details", listed=True), default="")
+    response: Mapped[str] = mapped_column(EncryptedText("step.response", listed=True), default="")
     first_suds: Mapped[int] = mapped_column(SmallInteger)
     suds: Mapped[int] = mapped_column(SmallInteger)
     planned_minutes: Mapped[int] = mapped_column(SmallInteger)

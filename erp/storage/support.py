@@ -48,7 +48,7 @@ class Invitation(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
     client_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Account.id, ondelete="CASCADE"), index=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
-    token: Mapped[str] = mapped_column(EncryptedText("invitation.token"))
+    token: Mapped[str] = mapped_column(EncryptedText("invitation.token", listed=True))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     accepted_at: Mapped[datetime | None]
@@ -68,5 +68,5 @@ class Cheer(Base):
     exposure_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(Exposure.id, ondelete="SET NULL"), index=True)
     local_date: Mapped[date]
     sent_at: Mapped[datetime]
-    text: Mapped[str] = mapped_column(EncryptedText("cheer.text"))
+    text: Mapped[str] = mapped_column(EncryptedText("cheer.text", listed=True))
     hearted_at: Mapped[datetime | None]

@@ -190,8 +190,8 @@ def person(phone: Callable[[], Phone], sessions: Sessions, clock: Clock) -> Call
         email = f"{name}@example.org"
         raw = {"email": email, "password": PASSWORD, "display_name": name.capitalize(), "time_zone": time_zone}
         with sessions.writing() as session:
-            account, _codes = signing.sign_up(session, raw, clock())
-            recovery.confirm(session, account.id, clock())
+            account, codes = signing.sign_up(session, raw, clock())
+            recovery.confirm(session, account.id, clock(), codes[0])
             session.commit()
             account_id = str(account.id)
         made = phone()

@@ -50,7 +50,7 @@ def recover(session: Session, raw: Mapping[str, Any], now: datetime) -> Account:
         .where(RecoveryCode.account_id == account.id, RecoveryCode.digest == digest)
         .values(used_at=now)
     )
-    confirm(session, account.id, now, digest=digest)
+    confirm(session, account.id, now, str(raw.get("code")))
     account.password_hash = password_hash
     sign_out_everywhere(session, account, now)
     return account
@@ -67,16 +67,24 @@ def new_codes(session: Session, account: Account) -> list[str]:
     return codes
 
 
-def confirm(session: Session, account_id: uuid.UUID, now: datetime, *, digest: bytes | None = None) -> None:
-    """The person has the newest set: the one from before is worthless now.
+def confirm(session: Session, account_id: uuid.UUID, now: datetime, code: str) -> bool:
+    """The person has the set of this code: where that is the newest, the one from before is worthless now.
 
-    With a `digest` only when that code is of the newest set: whoever used it has them.
+    Whether it is the newest, or was confirmed already.
     """
-    fresh = select(RecoveryCode.id).where(_of(account_id), RecoveryCode.confirmed_at.is_(None))
-    if session.scalar(fresh if digest is None else fresh.where(RecoveryCode.digest == digest)) is None:
-        return
+    of_set = select(RecoveryCode.confirmed_at).where(_of(account_id), RecoveryCode.digest == _digest(code))
+    found = session.execute(of_set).first()
+    if found is None or found.confirmed_at is not None:
+        return found is not None
     session.execute(delete(RecoveryCode).where(_of(account_id), RecoveryCode.confirmed_at.is_not(None)))
     session.execute(update(RecoveryCode).where(_of(account_id)).values(confirmed_at=now))
+    return True
+
+
+def are_kept(session: Session, account_id: uuid.UUID, code: str) -> bool:
+    """Whether the set of this code is still there, confirmed or to be confirmed."""
+    kept = select(RecoveryCode.id).where(_of(account_id), RecoveryCode.digest == _digest(code))
+    return session.scalar(kept) is not None
 
 
 def has_confirmed(session: Session, account_id: uuid.UUID) -> bool:

@@ -82,7 +82,7 @@ def adopt(session: Session, account_id: uuid.UUID, epoch: str, token: str, now: 
 
     `token` is made of that cookie, so that it serves for one sign-in: what ended it ends that cookie as well.
     """
-    if person_at(session, token, now):
+    if _is_at(session, account_id, token, now):
         return True
     account = session.get(Account, account_id)
     if account is None or str(account.session_epoch) != epoch:
@@ -91,8 +91,13 @@ def adopt(session: Session, account_id: uuid.UUID, epoch: str, token: str, now: 
         with session.begin_nested():
             start(session, account_id, now, browser=browser, token=token)
     except IntegrityError:  # it was here before: it has ended, or another request of this page was quicker
-        return person_at(session, token, now) is not None
+        return _is_at(session, account_id, token, now)
     return True
+
+
+def _is_at(session: Session, account_id: uuid.UUID, token: str, now: datetime) -> bool:
+    found = person_at(session, token, now)
+    return found is not None and found[1].id == account_id
 
 
 def seen(session: Session, sign_in_id: uuid.UUID, now: datetime) -> None:
@@ -115,6 +120,7 @@ def sign_ins_of(session: Session, account_id: uuid.UUID, here: uuid.UUID, now: d
 def end(session: Session, account_id: uuid.UUID, sign_in_id: uuid.UUID, now: datetime, *, forget: bool = True) -> None:
     """End one of the person's sign-ins, and notify its browser no more unless it stays theirs (`forget` is False).
 
+    Cookies of before there were rows are worthless from then on: nobody can tell of which browser they are copies.
     Raises NotFound where it is none of theirs; one that has ended stays ended.
     """
     row = session.get(SignIn, sign_in_id)
@@ -122,6 +128,8 @@ def end(session: Session, account_id: uuid.UUID, sign_in_id: uuid.UUID, now: dat
         raise NotFound
     row.ended_at = row.ended_at or now
     if forget:
+        epoch = update(Account).where(Account.id == account_id)
+        session.execute(epoch.values(session_epoch=Account.session_epoch + 1))
         session.execute(delete(Device).where(Device.id == row.device_id, Device.account_id == account_id))
 
 

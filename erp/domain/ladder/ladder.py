@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from erp.domain.errors import Invalid, NotFound, Problem
 from erp.domain.fields import Fields
 from erp.domain.limits import MAX_FEARS, MAX_LISTED_STEPS, MAX_MICRO_STEPS, MAX_STEPS
-from erp.storage.db import table_of
+from erp.storage.db import Unread, legible, table_of
 from erp.storage.ladder import Fear, Step
 
 
@@ -86,8 +86,8 @@ def view_of(step: Step | Row[*tuple[Any, ...]], *, is_next: bool = False) -> Ste
         fear_id=step.fear_id,
         parent_id=step.parent_id,
         title=step.title,
-        details=step.details,
-        response=step.response,
+        details=legible(step.details),
+        response=legible(step.response),
         first_suds=step.first_suds,
         suds=step.suds,
         planned_minutes=step.planned_minutes,
@@ -304,7 +304,10 @@ def save_step(
     now: datetime,
     step: Step | None = None,
 ) -> Step:
-    """Write down a step, or a new one where none is given. Raises Invalid."""
+    """Write down a step, or a new one where none is given. Raises Invalid.
+
+    What cannot be read and was left empty stays as it is stored.
+    """
     fields = Fields(raw)
     title = fields.text("title", MAX_TITLE_LENGTH, required=True)
     suds = fields.whole("suds", 0, 100)
@@ -322,7 +325,8 @@ def save_step(
     step.title = title
     _rate(step, suds)
     for name, value in values.items():
-        setattr(step, name, value)
+        if value or not isinstance(getattr(step, name), Unread):
+            setattr(step, name, value)
     return step
 
 
@@ -349,7 +353,7 @@ def split_step(session: Session, step: Step, rows: Sequence[tuple[str, str]], no
     micro_steps = [_new_step(session, fear, now, title=title, suds=suds) for title, suds in made]
     for micro_step in micro_steps:
         micro_step.parent_id = step.id
-        micro_step.response = step.response
+        micro_step.response = legible(step.response)
         micro_step.stopping_rule = step.stopping_rule
         micro_step.planned_minutes = step.planned_minutes
         micro_step.check_in_minutes = step.check_in_minutes

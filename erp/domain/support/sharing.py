@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from erp.domain.dates import ONE_DAY, local_day, minutes_done, week_of
 from erp.domain.errors import NotFound
+from erp.domain.exposure.event import UNREADABLE
 from erp.domain.exposure.reading import begun_at, runs
 from erp.domain.ladder.ladder import StoppingRule
 from erp.domain.practice.days import COUNTS_FROM_SECONDS
@@ -227,18 +228,27 @@ def _written(
         notes += ids if support.shares_notes else ()
     if not (titles or suds or notes):
         return {}
-    rows = session.execute(
-        select(
-            Exposure.id,
-            case((Exposure.id.in_(titles), Step.title)),
-            case((Exposure.id.in_(suds), Exposure.curve)),
-            case((Exposure.id.in_(notes), Exposure.learning)),
-            case((Exposure.id.in_(notes), Exposure.note)),
-        )
-        .outerjoin(Step, Step.id == Exposure.step_id)
-        .where(Exposure.id.in_({*titles, *suds, *notes}))
-    )
+    written = select(
+        Exposure.id,
+        case((Exposure.id.in_(titles), Step.title)),
+        case((Exposure.id.in_(suds), Exposure.curve)),
+        case((Exposure.id.in_(notes), Exposure.learning)),
+        case((Exposure.id.in_(notes), Exposure.note)),
+    ).outerjoin(Step, Step.id == Exposure.step_id)
+    shared = {*titles, *suds, *notes}
+    try:
+        rows = session.execute(written.where(Exposure.id.in_(shared))).all()
+    except UNREADABLE:
+        # One that is damaged hides no other.
+        rows = [row for each in shared if (row := _readable(session, written.where(Exposure.id == each)))]
     return {row[0]: _Written(*row[1:]) for row in rows}
+
+
+def _readable(session: Session, statement: Any) -> AnyRow | None:
+    try:
+        return session.execute(statement).first()
+    except UNREADABLE:
+        return None
 
 
 def _cheers(

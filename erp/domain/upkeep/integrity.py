@@ -181,21 +181,29 @@ def _piece(
 
 @dataclass(frozen=True, slots=True)
 class _Books:
-    """What the rows of the exposures add up to on each day, and what the rows of the days say."""
+    """What the rows of the exposures add up to on each day, and what the rows of the days say.
+
+    `former`: what they add up to where an exposure of more than a day counts with all it says, as it did until 0.1.0.
+    """
 
     real: Practised
+    former: Practised
     kept: Practised
 
     @property
     def agreed(self) -> Collection[date]:
-        """The days of which both say the same."""
-        return {day for day, _sums in self.real.items() & self.kept.items()}
+        """The days with exposures of which both say the same."""
+        return {day for day in self.real if self.agree_on(day)}
+
+    def agree_on(self, day: date) -> bool:
+        """Whether both say the same of a day, by the rule of today or that of before."""
+        return self.kept.get(day) in (self.real.get(day), self.former.get(day))
 
 
 def _books(session: Session, account: uuid.UUID) -> _Books | None:
     """The books of one person; None where one of them cannot be read."""
     try:
-        return _Books(_real_days(session, account), _kept_days(session, account))
+        return _Books(*_real_days(session, account), _kept_days(session, account))
     except UNREADABLE:
         return None
 
@@ -210,8 +218,8 @@ def _carry_on(session: Session, account: uuid.UUID, before: _Books | None) -> No
         return
     seconds = exposures = days = 0
     for day in now.real.keys() | before.real.keys():
-        was, is_now = before.real.get(day), now.real.get(day)
-        if was != is_now and was == before.kept.get(day):
+        was, is_now = before.kept.get(day), now.real.get(day)
+        if was != is_now and before.agree_on(day):
             _keep_day(session, account, day, is_now)
             seconds += (is_now or NOTHING)[0] - (was or NOTHING)[0]
             exposures += (is_now or NOTHING)[1] - (was or NOTHING)[1]
@@ -338,7 +346,8 @@ def _list(written: str) -> Any:
 
 def _days(session: Session, account: Account, now: datetime, *, repair: bool) -> Iterator[Finding]:
     """Days, totals and the settled streak that are not what the exposures add up to."""
-    real = dict(_real_days(session, account.id))
+    by_rows, former = _real_days(session, account.id)
+    real = dict(by_rows)
     try:
         kept = _kept_days(session, account.id)
     except UNREADABLE:
@@ -348,7 +357,11 @@ def _days(session: Session, account: Account, now: datetime, *, repair: bool) ->
             session.execute(delete(_day).where(_day.c.account_id == account.id))
     totals, is_readable = _kept_totals(session, account.id)
     if totals and _sums(kept) == _sums_kept(totals) and _sums(real) < _sums(kept):
-        for day in sorted(day for day, counted in kept.items() if _exceeds(counted, real.get(day, NOTHING))):
+        for day in sorted(
+            day
+            for day, counted in kept.items()
+            if _exceeds(counted, real.get(day, NOTHING)) and counted != former.get(day)
+        ):
             yield Finding("day", f"{account.id} {day}", "more than its exposures add up to", lost=True)
             real[day] = kept[day]
     for day in sorted(real.keys() | kept.keys()):
@@ -448,9 +461,10 @@ def _kept_days(session: Session, account: uuid.UUID) -> Practised:
     return {row.date: (row.seconds, row.exposures) for row in session.execute(days).all()}
 
 
-def _real_days(session: Session, account: uuid.UUID) -> Practised:
+def _real_days(session: Session, account: uuid.UUID) -> tuple[Practised, Practised]:
+    """What the exposures add up to by the rule of today, and where one of more than a day counts with all it says."""
     rows = session.execute(
-        select(_exposure.c.local_date, func.sum(COUNTED_SECONDS), func.count())
+        select(_exposure.c.local_date, func.sum(COUNTED_SECONDS), func.sum(_exposure.c.seconds), func.count())
         .where(
             _exposure.c.account_id == account,
             _exposure.c.local_date.is_not(None),
@@ -458,5 +472,6 @@ def _real_days(session: Session, account: uuid.UUID) -> Practised:
             _exposure.c.seconds >= COUNTS_FROM_SECONDS,
         )
         .group_by(_exposure.c.local_date)
-    )
-    return {day: (int(seconds), exposures) for day, seconds, exposures in rows}
+    ).all()
+    real = {day: (int(counted), exposures) for day, counted, _seconds, exposures in rows}
+    return real, {day: (int(seconds), exposures) for day, _counted, seconds, exposures in rows}

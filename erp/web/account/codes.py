@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from erp.domain.account import password as passwords
 from erp.domain.account import recovery
-from erp.domain.errors import Invalid
+from erp.domain.errors import Invalid, Problem
 from erp.web.account import blueprint
 from erp.web.account.pages import known_account, my_account, show_codes, shown_codes
 from erp.web.edge import attempts
@@ -61,9 +61,13 @@ def codes_download() -> ResponseReturnValue:
 
 @blueprint.post("/account/codes/saved")
 def codes_saved() -> ResponseReturnValue:
-    """Take it that the codes are saved: the set of before is worthless now, and this one is shown no more."""
-    recovery.confirm(db(), me().id, now())
-    db().commit()
-    note(Event.codes_confirmed)
+    """Take it that the codes that are shown here are saved: the set of before is worthless now, and this one hidden."""
+    shown = shown_codes()
+    if shown:
+        recovery.confirm(db(), me().id, now(), shown[0])
+        db().commit()
+        note(Event.codes_confirmed)
+    elif session.pop("codes", None):
+        return _codes_page(Invalid({"": Problem("codes_replaced")}))
     session.pop("codes", None)
     return see_other(safe_next(request.form.get("next")))

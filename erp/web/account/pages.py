@@ -145,11 +145,11 @@ def show_codes(codes: list[str]) -> None:
 
 
 def shown_codes() -> list[str] | None:
-    """The codes that are shown, None where there are none."""
+    """The codes that are shown; None where there are none, or others took their place on another device."""
     if "codes" not in session:
         return None
     try:
         shown: list[str] = json.loads(box.open(base64url.decode(session["codes"]), CODES))
     except InvalidToken:
         return None
-    return shown
+    return shown if recovery.are_kept(db(), me().id, shown[0]) else None

@@ -9,7 +9,6 @@ from flask_login import AnonymousUserMixin
 from werkzeug.exceptions import HTTPException
 
 from erp.domain.errors import Conflict, NotFound, Unreadable
-from erp.storage.box import UnknownKey
 from erp.storage.busy import comes_again
 from erp.web.edge.attempts import TooMany
 from erp.web.edge.log import Event, log_crash, note
@@ -22,7 +21,6 @@ def install(app: Flask) -> None:
     app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(Conflict, lambda error: error_page(409))
     app.register_error_handler(Unreadable, lambda error: (unreadable_page(), 409))
-    app.register_error_handler(UnknownKey, _locked)
     app.register_error_handler(TooMany, _held_up)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(Exception, _crashed)
@@ -52,15 +50,6 @@ def unreadable_page() -> str:
         "You can start a practice as always."
     )
     return render_template("errors/error.html", code=409, title=_("This practice cannot be read"), text=text)
-
-
-def _locked(error: UnknownKey) -> tuple[str, int]:
-    log_crash(error)
-    text = _(
-        "What is written here is encrypted with a key that Rung does not have at the moment. It is all still there: "
-        "who runs Rung has to put the key back."
-    )
-    return render_template("errors/error.html", code=503, title=_("This cannot be read just now"), text=text), 503
 
 
 def _when(wait: int) -> str:

@@ -24,6 +24,9 @@ SENTENCES = {
     "common_password": _("This one is easy to guess. A few words that have nothing to do with each other work well."),
     "wrong_password": _("This is not your current password."),
     "no_match": _("This address and this password do not go together."),
+    "codes_replaced": _(
+        "Newer codes took their place meanwhile, on another device perhaps. Make new ones here to have them."
+    ),
     "no_account": _("No account could be made with this. If you have one already, sign in or use a recovery code."),
     "wrong_code": _("The address and the code do not go together, or the code was used before."),
     "no_weekday": _("Please choose at least one day."),

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import TypeVar
+from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, current_app, g, redirect, request, session, url_for
@@ -23,6 +23,7 @@ from erp.domain.account.account import Person
 from erp.services import services
 from erp.settings import Settings
 from erp.storage.account import Account
+from erp.storage.busy import Busy
 from erp.web.edge import attempts
 from erp.web.edge.browsers import this_browser
 from erp.web.edge.log import Event, note
@@ -37,6 +38,15 @@ FORMER_COOKIE = "rung"
 KEPT_AT_SIGN_IN = ("codes", "device")
 
 login = LoginManager()
+
+
+def is_former(key: object) -> bool:
+    """Whether a cookie names an account and its epoch, as all did before sign-ins were rows.
+
+    A cookie lives for 90 days, and none was made like this since 0.1.0: a release that comes later needs neither this
+    nor what adopts them.
+    """
+    return isinstance(key, str) and "." in key
 
 
 class FormerCookies(SecureCookieSessionInterface):
@@ -56,18 +66,22 @@ class Cookies(SecureCookieSessionInterface):
         return f"__Host-{FORMER_COOKIE}" if self.get_cookie_secure(app) else FORMER_COOKIE
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """What the cookie holds; by https also what the one holds that was set before, or by http."""
+        """What the cookie holds; by https also a cookie of before sign-ins were rows, until it is replaced by one.
+
+        Of any other cookie by that name nobody knows who set it: another host of this domain can, or whoever sits in
+        the way of http.
+        """
         if self.get_cookie_name(app) in request.cookies or FORMER_COOKIE not in request.cookies:
             return super().open_session(app, request)
         opened = FormerCookies().open_session(app, request)
-        if opened:
-            opened.modified = True  # it moves under its new name
-        return opened
+        return opened if opened and is_former(opened.get("_user_id")) else self.session_class()
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Write the cookie where it changed; the one of before goes."""
+        """Write the cookie where it changed; the one of before goes once nothing needs it any more."""
         super().save_session(app, session, response)
-        if self.get_cookie_name(app) != FORMER_COOKIE and FORMER_COOKIE in request.cookies:
+        name = self.get_cookie_name(app)
+        replaced = session.modified or name in request.cookies or not is_former(session.get("_user_id"))
+        if name != FORMER_COOKIE and FORMER_COOKIE in request.cookies and replaced:
             response.delete_cookie(FORMER_COOKIE, secure=True, httponly=True, samesite="Lax")
 
 
@@ -113,20 +127,21 @@ def ask_who() -> BaseResponse | None:
     # The cookie is written anew once a day, so that 90 days count from the last visit.
     day = now().date().isoformat()
     if session.get("day") != day:
-        session["day"] = day
-        _note_visit()
+        _note_visit(day)
     return None
 
 
-def _note_visit() -> None:
+def _note_visit(day: str) -> None:
     if request.method not in SAFE_METHODS:
         sign_in.seen(db(), current_user.sign_in, now())
         db().commit()
+        session["day"] = day
         return
     # Who only looks waits for nobody that writes: the next page notes it.
-    with suppress(OperationalError), services().sessions.writing() as writing:
+    with suppress(Busy, OperationalError), services().sessions.writing_briefly() as writing:
         sign_in.seen(writing, current_user.sign_in, now())
         writing.commit()
+        session["day"] = day
 
 
 def enter(account: Account) -> None:
@@ -165,7 +180,7 @@ def safe_next(target: str | None) -> str:
 
 
 def _load_visitor(key: str) -> Visitor | None:
-    token = key if "." not in key else _adopted(key)
+    token = _adopted(key) if is_former(key) else key
     found = token and _person_at(token)
     return Visitor(found[1], found[0], token) if found and token else None
 
@@ -181,15 +196,16 @@ def _person_at(token: str) -> tuple[uuid.UUID, Person] | None:
 def _adopted(key: str) -> str | None:
     """The token of whoever comes with a cookie of before, which named an account and its epoch; None for nobody."""
     account_id, _dot, epoch = key.partition(".")
-    cookie = request.cookies.get(FORMER_COOKIE, "")
-    # Made of the cookie itself, so that all requests of a page that opens with it come to one sign-in.
-    secret = services().settings.secret_keys[0].encode()
-    token = base64url.encode(hmac.digest(secret, f"sign-in {cookie}".encode(), "sha256"))
+    interface = cast(Cookies, current_app.session_interface)
+    cookie = request.cookies.get(interface.get_cookie_name(current_app)) or request.cookies.get(FORMER_COOKIE)
     try:
         known = uuid.UUID(account_id)
     except ValueError:
         return None
-    with services().sessions.writing() as writing:
+    # Made of the cookie itself, so that all requests of a page that opens with it come to one sign-in.
+    secret = services().settings.secret_keys[0].encode()
+    token = base64url.encode(hmac.digest(secret, f"sign-in {known} {cookie}".encode(), "sha256"))
+    with services().sessions.writing_briefly() as writing:
         adopted = sign_in.adopt(writing, known, epoch, token, now(), browser=this_browser())
         writing.commit()
     if not adopted:

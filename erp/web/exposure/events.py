@@ -114,7 +114,8 @@ def _take_form() -> ResponseReturnValue:
 def _end_other(event: IncomingEvent, receipt: Receipt) -> uuid.UUID | None:
     """Let what else runs give way to what a form began; the id of the one that did."""
     other = receipt.also_running
-    if other is None:
+    # A form that is sent again changes nothing.
+    if other is None or not receipt.is_new:
         return None
     try:
         finish = giving_way(other, fold(events_of(db(), me().id, other)), event.exposure_id, event.at)

@@ -11,6 +11,7 @@ from erp.domain.errors import Invalid
 from erp.domain.ladder import ladder as ladders
 from erp.domain.limits import MAX_LISTED_STEPS
 from erp.domain.practice.plan import has_plan
+from erp.storage.db import legible
 from erp.storage.ladder import Fear, Step
 from erp.web.edge.forms import form_page, made, result_before, slider_value, values_of
 from erp.web.edge.request import db, me, now, only_read, see_other
@@ -134,7 +135,7 @@ def rename_fear(fear_id: uuid.UUID) -> ResponseReturnValue:
 
 
 def _edit_fear_page(fear: Fear, error: Invalid | None = None) -> ResponseReturnValue:
-    form = {"name": fear.name}
+    form = {"name": legible(fear.name)}
     return form_page("ladder/edit_fear.html", "ladder/_edit_fear_form.html", error, form=form, fear=fear)
 
 

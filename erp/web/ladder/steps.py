@@ -13,6 +13,7 @@ from erp.domain.errors import Invalid
 from erp.domain.exposure.reading import latest_of_step
 from erp.domain.ladder import ladder as ladders
 from erp.domain.limits import MAX_MICRO_STEPS
+from erp.storage.db import legible
 from erp.storage.ladder import Fear, Step
 from erp.web.edge.forms import check_ins, form_page, made, result_before, slider_value, values_of
 from erp.web.edge.request import db, me, now, only_read, see_other
@@ -110,7 +111,7 @@ def save_step(step_id: uuid.UUID) -> ResponseReturnValue:
 
 
 def _edit_step_page(fear: Fear, found: Step, error: Invalid | None = None) -> ResponseReturnValue:
-    form = {name: getattr(found, name) for name in DETAILS}
+    form = {name: legible(getattr(found, name)) for name in DETAILS}
     view = ladders.view_of(found)
     url = url_for("ladder.edit_step", step_id=found.id)
     return _step_form_page("ladder/edit_step.html", url, form, error, fear=fear, step=view)

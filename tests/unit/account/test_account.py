@@ -196,12 +196,14 @@ def test_a_bad_new_password_uses_up_no_code(session: Session):
 
 def test_new_codes_make_the_old_ones_worthless_once_they_are_confirmed(session: Session):
     account, old = sign_up(session)
-    recovery.confirm(session, account.id, NOW)
+    assert recovery.confirm(session, account.id, NOW, old[0])
     lost = recovery.new_codes(session, account)
     assert recovery.recover(session, {"email": account.email, "password": ANOTHER, "code": old[1]}, NOW) is account
     assert recovery.codes_left(session, account.id) == 7
     new = recovery.new_codes(session, account)
-    recovery.confirm(session, account.id, NOW)
+    assert not recovery.confirm(session, account.id, NOW, lost[0])
+    assert recovery.confirm(session, account.id, NOW, new[0])
+    assert recovery.confirm(session, account.id, NOW, new[1])
     raw = {"email": account.email, "password": ANOTHER, "code": lost[0]}
     assert wrong(recovery.recover, session, raw, NOW) == {"code": "wrong_code"}
     assert set(new).isdisjoint(old)
@@ -213,7 +215,7 @@ def test_new_codes_make_the_old_ones_worthless_once_they_are_confirmed(session: 
 
 def test_a_code_of_a_new_set_confirms_it_by_being_used(session: Session):
     account, old = sign_up(session)
-    recovery.confirm(session, account.id, NOW)
+    recovery.confirm(session, account.id, NOW, old[0])
     new = recovery.new_codes(session, account)
     raw = {"email": account.email, "password": ANOTHER}
     assert recovery.recover(session, raw | {"code": new[0]}, NOW) is account

@@ -19,6 +19,7 @@ from erp.domain.support import cheer as cheers
 from erp.domain.upkeep.finding import Finding
 from erp.domain.upkeep.integrity import accounts, check_account, count_accounts
 from erp.domain.upkeep.orphans import check_readable, checks_of_links, drop_unreadable
+from erp.domain.upkeep.refolding import refold
 from erp.storage.account import Account, FormerPhoneKey, SignIn
 from erp.storage.box import Box
 from erp.storage.db import Base, table_of
@@ -693,3 +694,30 @@ def test_a_repair_is_committed_piece_by_piece_and_the_books_agree_wherever_it_is
     assert agreed[-1] == [whole] * 3
     monkeypatch.undo()
     assert findings(session, NOON) == []
+
+
+def test_a_day_of_before_with_more_than_a_day_of_practice_is_counted_anew_beside_another_practice(session: Session):
+    client = Client(session, ZONE, NOON - 3 * A_DAY)
+    client.practises(client.now - 30 * A_MINUTE, 600)
+    long = client.practises(client.now, 2 * 86_400)
+    client.now += 2 * A_DAY
+    session.flush()
+    row = session.get_one(Exposure, long)
+    day = session.get_one(Day, (client.account.id, row.local_date))
+    assert (row.seconds, day.seconds) == (86_400, 87_000)
+    # As it was written before one could last a day at most.
+    totals = session.get_one(PracticeTotals, client.account.id)
+    for kept in (row, day, totals):
+        kept.seconds += 86_400
+    session.flush()
+    what = [(finding.table, finding.lost) for finding in findings(session, client.now)]
+    assert what == [("exposure", False), ("day", False), ("tally", False)]
+    refold(session, client.account.id, client.now)
+    session.expire_all()
+    assert [
+        session.get_one(*key).seconds for key in ((Exposure, long), (Day, (client.account.id, row.local_date)))
+    ] == [
+        86_400,
+        87_000,
+    ]
+    assert findings(session, client.now) == []

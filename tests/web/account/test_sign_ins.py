@@ -1,16 +1,17 @@
 """Where a person is signed in: sessions that end on the server, cookies of before, and codes that an answer lost."""
 
 import re
+import time
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from erp.domain.account.sign_in import person_at, start
+from erp.domain.account.sign_in import adopt, person_at, start
 from erp.domain.limits import MAX_SIGN_INS
 from erp.storage.account import Account, SignIn
 from erp.storage.db import Sessions
@@ -99,6 +100,52 @@ def test_by_https_the_cookie_is_this_hosts_alone_and_takes_over_the_one_of_befor
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(new.split("; "))
     assert gone.startswith("rung=;")
     assert client.get("/account", **HTTPS).status_code == 200  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("https", [False, True])
+@pytest.mark.parametrize("first", ["/sw.js", "/manifest.webmanifest", "/healthz", "/about", "/today"])
+def test_two_people_with_cookies_of_before_each_come_to_their_own_account(
+    app: Flask, client: Phone, other: Phone, phone: Callable[[], Phone], first: str, https: bool
+):
+    more = HTTPS if https else {}
+    phones = []
+    for person in (client, other):
+        each = phone()
+        each.set_cookie("rung", former_cookie(app, person.account_id))
+        each.get(first, **more)  # type: ignore[arg-type]
+        phones.append(each)
+    for each, person in zip(phones, (client, other), strict=True):
+        page = each.get("/account", **more)  # type: ignore[arg-type]
+        assert page.status_code == 200
+        assert person.email.split("@")[0].capitalize() in page.text
+        assert each.get_cookie("rung") is None or not https
+
+
+def test_no_sign_in_of_somebody_else_is_taken_for_ones_own(client: Phone, other: Phone, sessions: Sessions):
+    with sessions.writing() as session:
+        token = start(session, uuid.UUID(client.account_id), client.now(), browser="A browser")
+        adopted = adopt(session, uuid.UUID(other.account_id), "0", token, other.now(), browser="A browser")
+        assert not adopted
+
+
+def test_yesterdays_copy_of_a_cookie_of_before_is_worthless_after_the_sign_out(
+    app: Flask, client: Phone, phone: Callable[[], Phone]
+):
+    serializer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
+    visitor, copy = phone(), phone()
+    for each, day in ((visitor, "2026-11-18"), (copy, "2026-11-17")):
+        key = f"{client.account_id}.0"
+        each.set_cookie("rung", serializer.dumps({"_user_id": key, "_fresh": True, "_permanent": True, "day": day}))
+    assert visitor.get("/account").status_code == 200
+    visitor.post("/sign-out")
+    assert copy.get("/account").status_code == 303
+
+
+def test_by_https_a_cookie_that_another_host_could_have_set_signs_nobody_in(client: Phone, phone: Callable[[], Phone]):
+    planted = phone()
+    planted.set_cookie("rung", cookie_of(client))
+    assert planted.get("/account").status_code == 200
+    assert planted.get("/account", **HTTPS).status_code == 303  # type: ignore[arg-type]
 
 
 def test_a_sign_in_ends_after_ninety_idle_days_and_after_a_year(clock: Clock, client: Phone, database: Session):
@@ -193,8 +240,39 @@ def test_who_never_said_that_they_have_their_codes_is_shown_new_ones_at_the_next
     answer = later.post("/sign-in", data=form | {"next": "/plan"})
     assert answer.headers["Location"] == "/account/codes?next=/plan"
     assert len(CODE.findall(later.get("/account/codes?next=/plan").text)) == 8
+    later.get("/account/codes?next=/plan")
     later.post("/account/codes/saved", data={"next": "/plan"})
     assert first.post("/sign-in", data=form).headers["Location"] == "/today"
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_only_the_codes_that_a_browser_shows_are_confirmed_by_it(phone: Callable[[], Phone], confirmed: bool):
+    form = {"email": "zed@x.example", "password": PASSWORD, "display_name": "Zed", "time_zone": "Europe/Paris"}
+    first, later, third = phone(), phone(), phone()
+    first.post("/sign-up", data=form)
+    assert len(CODE.findall(first.get("/account/codes").text)) == 8
+    later.post("/sign-in", data=form)
+    new = CODE.findall(later.get("/account/codes").text)
+    if confirmed:
+        later.post("/account/codes/saved")
+    answer = first.post("/account/codes/saved")
+    assert answer.status_code == 422
+    assert "Newer codes took their place" in answer.text
+    assert not CODE.findall(first.get("/account/codes").text)
+    assert first.post("/account/codes/download").status_code == 404
+    if not confirmed:
+        assert later.post("/account/codes/saved").status_code == 303
+    raw = {"email": "zed@x.example", "code": new[0], "password": "under seven blue doors"}
+    assert third.post("/recover", data=raw).headers["Location"] == "/today"
+
+
+def test_codes_that_were_replaced_are_shown_no_more(phone: Callable[[], Phone]):
+    form = {"email": "zed@x.example", "password": PASSWORD, "display_name": "Zed", "time_zone": "Europe/Paris"}
+    first, later = phone(), phone()
+    first.post("/sign-up", data=form)
+    later.post("/sign-in", data=form)
+    assert not CODE.findall(first.get("/account/codes").text)
+    assert len(CODE.findall(later.get("/account/codes").text)) == 8
 
 
 def test_the_codes_of_before_live_until_the_new_ones_are_confirmed(client: Phone, phone: Callable[[], Phone]):
@@ -218,3 +296,22 @@ def test_a_person_has_fifty_sign_ins_at_most_and_the_least_lately_used_gives_way
         assert [person_at(session, token, clock()) is not None for token in tokens] == [True] * MAX_SIGN_INS
         session.commit()
     assert client.get("/account").status_code == 303
+
+
+def test_the_first_page_of_a_day_waits_for_nobody_that_writes(clock: Clock, client: Phone, sessions: Sessions):
+    clock.go_on(timedelta(days=1))
+    with sessions.writing() as elsewhere:
+        elsewhere.execute(update(SignIn).values(browser="held"))
+        begun = time.monotonic()
+        assert client.get("/today").status_code == 200
+        # It would wait for thirty.
+        assert time.monotonic() - begun < 15
+    before = _seen(sessions, client)
+    assert client.get("/today").status_code == 200
+    assert _seen(sessions, client) > before
+
+
+def _seen(sessions: Sessions, client: Phone) -> datetime:
+    with sessions.reading() as session:
+        mine = select(SignIn.seen_at).where(SignIn.account_id == uuid.UUID(client.account_id))
+        return session.scalars(mine).one()

@@ -202,3 +202,48 @@ def test_what_came_of_a_form_is_forgotten_after_some_days(client: Phone, session
             sending.tidy(session, NOW + timedelta(days=days))
             session.commit()
         assert count(database, FormResult) == left
+
+
+def started(client: Phone, step: uuid.UUID, form_id: str) -> str:
+    """The path of the practice that a form without JavaScript began."""
+    form = {"kind": "started", "step": str(step), "planned_minutes": "20", "form_id": form_id}
+    answer = client.post("/events", data=form)
+    assert answer.status_code == 303
+    return answer.location.partition("?")[0]
+
+
+def phases(database: Session) -> dict[str, str]:
+    database.rollback()
+    rows = database.execute(select(Exposure.id, Exposure.phase)).all()
+    return {f"/exposures/{row.id}": row.phase for row in rows}
+
+
+def test_a_start_that_is_sent_again_ends_nothing_that_runs_by_now(
+    client: Phone, sessions: Sessions, database: Session, clock: Clock
+):
+    ladder, form = a_ladder(sessions, client), str(uuid.uuid4())
+    first = started(client, ladder.steps[0], form)
+    clock.go_on(A_MINUTE)
+    second = started(client, ladder.steps[1], str(uuid.uuid4()))
+    assert phases(database) == {first: "after", second: "running"}
+    for _tap in range(2):
+        clock.go_on(A_MINUTE)
+        assert started(client, ladder.steps[0], form) == first
+        assert phases(database) == {first: "after", second: "running"}
+
+
+def test_an_old_page_of_a_practice_that_is_over_ends_nothing_that_runs(
+    client: Phone, sessions: Sessions, database: Session, clock: Clock
+):
+    ladder = a_ladder(sessions, client)
+    over = started(client, ladder.steps[0], str(uuid.uuid4()))
+    for kind in ("finished", "noted"):
+        clock.go_on(A_MINUTE)
+        form = {"kind": kind, "exposure": over.rpartition("/")[2], "form_id": str(uuid.uuid4()), "learning": "it sat"}
+        assert client.post("/events", data=form).status_code == 303
+    clock.go_on(A_MINUTE)
+    runs = started(client, ladder.steps[1], str(uuid.uuid4()))
+    clock.go_on(A_MINUTE)
+    stale = {"kind": "resumed", "exposure": over.rpartition("/")[2], "form_id": str(uuid.uuid4())}
+    client.post("/events", data=stale)
+    assert phases(database)[runs] == "running"
