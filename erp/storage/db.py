@@ -36,7 +36,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import NullType, TypeDecorator
 
 from erp import base64url
-from erp.storage.box import Misplaced, box
+from erp.storage.box import Misplaced, UnknownKey, box
 from erp.storage.busy import CONNECT_SECONDS, SHORT_SECONDS, Probe, bound_waiting
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
@@ -105,7 +105,7 @@ class Sealed(TypeDecorator[Any]):
 
 
 class Unread(str):
-    """Stands for a text that cannot be read: it is damaged, or its key is gone. Shown as it is, and never stored."""
+    """Stands for a text that none of the data keys opens. Shown as it is, and never stored."""
 
     __slots__ = ()
 
@@ -135,13 +135,12 @@ class EncryptedText(Sealed):
     def process_result_value(self, value: object, dialect: Dialect) -> str | None:
         if value is None:
             return None
-        token = token_in(value) or b""
-        if not self.listed:
-            return self.opened(token) or ""
         try:
-            return box.open(token, self.place)
-        except InvalidToken:
-            return UNREAD
+            return self.opened(token_in(value) or b"") or ""
+        except UnknownKey:
+            if self.listed:
+                return UNREAD
+            raise
 
 
 class EncryptedJSON(Sealed):

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
+from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import Session
 
 from erp import base64url
 from erp.domain.upkeep.orphans import check_readable
 from erp.storage.account import Account
 from erp.storage.box import Box, Misplaced, UnknownKey, box
-from erp.storage.db import MARK, Base, EncryptedName, sealed_columns, sealed_type
+from erp.storage.db import MARK, UNREAD, Base, EncryptedName, sealed_columns, sealed_type
 from erp.storage.exposure import Exposure
 from erp.storage.ladder import Fear, Step
 from erp.storage.resealing import check_keys, reseal
@@ -110,9 +111,17 @@ def test_a_value_in_the_field_of_another_reads_as_nothing(client: Client):
 
 
 def test_a_value_whose_key_is_gone_is_no_empty_text_that_somebody_could_save(client: Client):
-    store(client.session, "fear", "name", box_of(OLD).seal("dogs", "fear.name"))
+    session = client.session
+    store(session, "fear", "name", box_of(OLD).seal("dogs", "fear.name"))
+    fear = session.scalars(select(Fear)).one()
+    assert fear.name == UNREAD
+    with pytest.raises(StatementError, match="stays as it is stored"):
+        session.execute(update(Fear).values(name=fear.name))
+    exposes(client)
+    session.flush()
+    store(session, "exposure", "note", box_of(OLD).seal("proud", "exposure.note"))
     with pytest.raises(UnknownKey):
-        client.session.scalars(select(Fear.name)).all()
+        session.scalars(select(Exposure.note)).all()
 
 
 @pytest.mark.usefixtures("keys_of_the_tests")
