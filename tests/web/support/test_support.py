@@ -9,11 +9,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from erp.domain import limits
+from erp.domain.notification.kinds import PINGS, WANTED, Contact
+from erp.domain.support.relation import SupporterView
 from erp.domain.support.sharing import SharedExposure
 from erp.storage.box import box
 from erp.storage.db import Sessions
 from erp.storage.support import Support
-from erp.web.support.pages import going_on
+from erp.web.support.pages import going_on, ping_choices
+from erp.web.support.sharing import _choices
 from tests.make.clock import NOW, ZONE, Clock
 from tests.make.pages import HTMX, a_cheer, a_coach, a_ladder, an_exposure, an_invitation, batch, event, is_page
 from tests.web.conftest import Phone
@@ -530,3 +533,10 @@ def test_the_client_of_a_relation_has_no_use_for_the_coachs_side_nor_the_coach_f
     kept = relation(database, support)
     assert kept.ended_at is None
     assert kept.shares_notes is False
+
+
+def test_every_kind_that_somebody_can_switch_off_has_its_switch(app: Flask):
+    supporter = SupporterView(uuid.uuid4(), "Sam", NOW, False, False, False, Contact.every, ())
+    with app.test_request_context():
+        assert tuple(choice.key for choice in ping_choices(())) == WANTED
+        assert tuple(choice.key for choice in _choices(supporter)["told"]) == PINGS
