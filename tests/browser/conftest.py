@@ -1,5 +1,6 @@
 """The real server as a process of its own, and browsers the size of a phone that report what went wrong."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from tests.make.firefox_push import PushService
 from tests.make.forms import make_account
 from tests.make.gate import Gate
 from tests.make.patience import MILLISECONDS
-from tests.make.phone import FLAGS, Problems, chromium_path, new_address, quiet_zone, set_up, settings
+from tests.make.phone import FLAGS, Problems, chromium_path, new_address, quiet_zone, set_up, settings, shell_path
 from tests.make.server import Server
 
 expect.set_options(timeout=MILLISECONDS)
@@ -29,11 +30,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder as the first start leaves it: keys, tables, static files. Making one takes a server seconds."""
-    server = Server(tmp_path_factory.mktemp("first"))
-    server.start()
-    server.stop()
-    return server.data
+    """A data folder as the first start leaves it: keys, tables, static files.
+
+    Making one takes a server seconds, so that the processes of one run share it.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent
+    data = shared / "first-start"
+    with (shared / "first-start.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not data.exists():
+            making = shared / "first-start-in-the-making"
+            making.mkdir()
+            server = Server(making)
+            server.start()
+            server.stop()
+            making.rename(data)
+    return data
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +91,14 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(executable_path=shell_path(), args=FLAGS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def whole_chromium(playwright: Playwright) -> Iterator[Browser]:
+    """With notifications; a module that needs them makes it its `chromium`."""
     browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
     yield browser
     browser.close()

@@ -209,6 +209,7 @@ def test_a_test_reaches_this_device_and_a_removed_one_hears_nothing(
     coach.until(is_told)
 
 
+@pytest.mark.long
 def test_the_clients_own_phone_rings_at_the_end_also_when_the_page_that_nobody_sees_finishes_by_itself(
     pushing: Server, firefox: Firefox, push_service: PushService
 ):

@@ -103,6 +103,7 @@ def frozen(page: Page, until: float) -> None:
     phone.send("Page.setWebLifecycleState", {"state": "active"})
 
 
+@pytest.mark.long
 def test_a_page_that_is_frozen_past_the_end_finishes_at_the_planned_end(signed_in: Page):
     steps = make_ladder(signed_in.context)
     # A minute is left for the page to open and be tapped on.

@@ -203,6 +203,9 @@ def test_the_warning_says_how_many_wait_and_staying_changes_nothing(signed_in: P
 
 def test_traces_go_before_the_sign_out_itself_should_no_page_come_after_it(signed_in: Page, steps: list[str]):
     signed_in.goto("/account")
+    # What is still being fetched for offline use is another test's.
+    controlled(signed_in)
+    until(signed_in, lambda: "/kit" in signed_in.evaluate(READ_EVERYTHING))
     traces = leave_traces(signed_in)
     signed_in.route("**/sign-out", lambda route: route.fulfill(status=204))
     signed_in.get_by_role("button", name="Sign out", exact=True).tap()

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, Route, Worker, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, Worker, expect
 
 from tests.make.forms import account_id, make_account, make_ladder, send, sign_in
 from tests.make.phone import Problems, all_sent, controlled, until
@@ -67,6 +67,12 @@ PushManager.prototype.subscribe = async ({ applicationServerKey: key }) => {
 """
 
 LOST_AFTER = 20.0  # seconds
+
+
+@pytest.fixture
+def chromium(whole_chromium: Browser) -> Browser:
+    """Here notifications are shown."""
+    return whole_chromium
 
 
 @pytest.fixture

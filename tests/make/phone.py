@@ -87,8 +87,13 @@ class Problems(list[str]):
 
 
 def chromium_path() -> str | None:
-    """The Chromium to use."""
+    """The whole Chromium, for what its headless shell lacks: notifications."""
     return os.environ.get("RUNG_CHROMIUM") or shutil.which("chromium")
+
+
+def shell_path() -> str | None:
+    """The Chromium to use: its headless shell where there is one, which takes half the time."""
+    return os.environ.get("RUNG_HEADLESS_SHELL") or shutil.which("chromium-headless-shell") or chromium_path()
 
 
 def settings(origin: str, zone: str = "", address: str = "") -> dict[str, Any]:
@@ -110,7 +115,7 @@ def set_up(context: BrowserContext, problems: Problems) -> None:
 
 def switch_on(playwright: Playwright, profile: Path, options: dict[str, Any]) -> BrowserContext:
     """A browser of its own that keeps its profile."""
-    path = chromium_path()
+    path = shell_path()
     return playwright.chromium.launch_persistent_context(profile, executable_path=path, args=FLAGS, **options)
 
 

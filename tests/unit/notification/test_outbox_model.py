@@ -34,6 +34,7 @@ from erp.domain.recording import JITTER, SANE_SKEW, record
 from erp.storage.exposure import EventRow, Exposure
 from erp.storage.practice import Day, PracticeTotals
 from tests.make.clients import Client, local, undone
+from tests.make.examples import examples
 
 pytestmark = pytest.mark.slow
 
@@ -318,4 +319,4 @@ class Network(RuleBasedStateMachine):
 
 def test_nothing_is_lost_or_doubled_whatever_the_network_the_server_and_the_people_do(migrated_engine: Engine):
     machine: Callable[[], Network] = type("Network", (Network,), {"engine": migrated_engine})
-    run_state_machine_as_test(machine, settings=settings(max_examples=25, stateful_step_count=30))
+    run_state_machine_as_test(machine, settings=settings(max_examples=examples(25), stateful_step_count=30))

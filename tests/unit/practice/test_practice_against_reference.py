@@ -13,6 +13,7 @@ from erp.domain.dates import local_day
 from erp.domain.practice import plan as plans
 from erp.domain.practice.days import day_views
 from tests.make.clients import ZONES, Client, facts_of, pure_streaks, undone
+from tests.make.examples import examples
 from tests.unit.practice.reference_calendar import Calendar, Exposure, Pause, Plan
 
 pytestmark = pytest.mark.slow
@@ -226,7 +227,7 @@ def test_what_was_recorded_late_or_out_of_order_reads_like_the_reference(
         event(f"the streak was settled: {life.client.settled_through() is not None}")
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(
     zone=zones,
     start=st.sampled_from(TURNING_POINTS),

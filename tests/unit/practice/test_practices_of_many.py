@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from erp.domain.dates import monday_of
 from erp.domain.practice.record import practice_of, practices_of
 from tests.make.clients import ZONES, Client, undone
+from tests.make.examples import examples
 from tests.unit.practice.test_practice_against_reference import (
     TURNING_POINTS,
     Life,
@@ -20,7 +21,7 @@ from tests.unit.practice.test_practice_against_reference import (
 lives = st.tuples(st.sampled_from(ZONES), hours_of_day, st.lists(steps, max_size=8))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(start=st.sampled_from(TURNING_POINTS), drawn=st.lists(lives, min_size=1, max_size=3))
 def test_several_clients_at_once_have_the_streaks_weeks_and_totals_that_they_have_one_by_one(
     migrated_engine: Engine, start, drawn

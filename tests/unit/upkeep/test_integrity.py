@@ -29,6 +29,7 @@ from erp.storage.notification import Notification
 from erp.storage.practice import Day, PracticeTotals
 from erp.storage.support import Support
 from tests.make.clients import EVERY_DAY, Client, undone
+from tests.make.examples import examples
 from tests.make.supporters import A_DAY, A_MINUTE, A_SECOND, NOON, ZONE, begins, coach, exposes, goes_on, phone, takes
 from tests.unit.practice.test_practice_against_reference import (
     TURNING_POINTS,
@@ -124,7 +125,7 @@ def test_nothing_is_found_where_all_is_well_and_a_repair_changes_nothing(client:
     assert everything(session) == before
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     start=st.sampled_from(TURNING_POINTS), second=hours_of_day, zone=zones, way=st.lists(steps, min_size=2, max_size=14)
 )

@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 from erp.domain.exposure.event import EventKind
 from erp.services import provide, services_of
 from tests.make.clock import NOW
+from tests.make.examples import examples
 from tests.make.pages import HTMX, batch
 from tests.make.routes import found_by_check, name_of
 from tests.web.conftest import PASSWORD, Phone
@@ -160,7 +161,7 @@ def send(data: st.DataObject, phone: Phone, method: str, rule: Rule, ids: dict[s
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("method", "examples"), [("POST", EXAMPLES), ("GET", EXAMPLES // 3)])
+@pytest.mark.parametrize(("method", "count"), [("POST", EXAMPLES), ("GET", EXAMPLES // 3)])
 def test_no_form_and_no_address_makes_an_error_and_the_database_holds(
     app: Flask,
     client: Phone,
@@ -169,13 +170,15 @@ def test_no_form_and_no_address_makes_an_error_and_the_database_holds(
     nobody: Phone,
     ids: dict[str, object],
     method: str,
-    examples: int,
+    count: int,
 ):
     provide(app, replace(services_of(app), settings=replace(services_of(app).settings, attempts=100_000)))
     rules = [rule for rule in app.url_map.iter_rules() if method in name_of(rule).split()]
 
     # What was sent before is in the database, so one example alone is not what failed: there is nothing to shrink.
-    @settings(max_examples=examples, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None)
+    @settings(
+        max_examples=examples(count), phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None
+    )
     @given(st.data())
     def walk(data: st.DataObject) -> None:
         rule = data.draw(st.sampled_from(rules))
