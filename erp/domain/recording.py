@@ -23,9 +23,14 @@ from erp.domain.exposure.columns import Change, Standing, columns_of, has_lost, 
 from erp.domain.exposure.event import UNREADABLE, Event, EventKind, IncomingEvent, Start, event_of, stored_event
 from erp.domain.exposure.fold import Phase, State, fold
 from erp.domain.exposure.giving_way import BEGINNINGS
-from erp.domain.exposure.known import Known, known_of
+from erp.domain.exposure.known import Known, known_of, read_at_once
 from erp.domain.exposure.signals import renew_signal
-from erp.domain.limits import MAX_EVENTS_OF_A_KIND, MAX_EXPOSURES_A_DAY, MAX_NOTES_AN_EXPOSURE
+from erp.domain.limits import (
+    MAX_EVENTS_AN_EXPOSURE,
+    MAX_EVENTS_OF_A_KIND,
+    MAX_EXPOSURES_A_DAY,
+    MAX_NOTES_AN_EXPOSURE,
+)
 from erp.domain.practice.record import count_day
 from erp.domain.support.pings import tell_of_practice
 from erp.storage.account import Account
@@ -38,6 +43,8 @@ AnyRow = Row[*tuple[Any, ...]]
 SANE_SKEW = timedelta(seconds=120)
 JITTER = timedelta(seconds=10)
 MAX_RATINGS = 8
+# What is taken of an exposure however full it is: without these it has no beginning, no end or no words, or rests on.
+ALWAYS_TAKEN = frozenset({EventKind.started, EventKind.resumed, EventKind.finished, EventKind.noted})
 # What one exposure may fail with, and be set aside: anything but a database that does not answer now.
 DAMAGED = (*UNREADABLE, AssertionError, DataError, IntegrityError, NoResultFound)
 
@@ -68,6 +75,7 @@ CHANGE_EXPOSURE = update(_exposure).where(_exposure.c.id == bindparam("key"))
 class Receipt:
     """What became of a batch: ids that are safe now, ids that never will be, and what else is running.
 
+    An id of neither stays on the phone, which sends it again: its exposure was one too many for this transaction.
     `set_aside`: exposures that could not be folded, with the name of the error; what is safe of them is kept as it
     came. `also_running`: the latest other exposure that runs, where one of the batch began or went on.
     `has_news`: somebody should hear of it, and the notifications for that are there.
@@ -98,10 +106,13 @@ def record(
     asked = {
         "account": account_id,
         "ids": [event.id for event in events],
-        "exposures": list({event.exposure_id for event in events}),
+        "exposures": list(dict.fromkeys(event.exposure_id for event in events)),
     }
     zone = connection.scalars(LOCK, asked).one()
-    known = known_of(connection, asked)
+    touched = read_at_once(connection, asked)
+    known = known_of(connection, asked | {"exposures": list(touched)})
+    # What was stored before is safe, whatever there is room for.
+    events = [event for event in events if event.id in known.events or event.exposure_id in touched]
     receipt = Receipt()
     for exposure_id, fresh in _fresh(session, account_id, events, known, zone, receipt).items():
         shifts = {row.shift_ms for row in known.events_of(exposure_id)}
@@ -184,7 +195,7 @@ def _beyond_the_day(
     days: dict[uuid.UUID, date | None] = {}
     for event in events:
         row = known.exposures.get(event.exposure_id)
-        if row is None and event.exposure_id in known.owners:
+        if event.id in known.events or (row is None and event.exposure_id in known.owners):
             continue
         if row is None:
             days.setdefault(event.exposure_id, None)
@@ -213,7 +224,8 @@ def _too_many(event: IncomingEvent, full: set[uuid.UUID], held: Mapping[tuple[uu
     if event.exposure_id in full:
         return Invalid({"": Problem("too_many_exposures")})
     most = MAX_NOTES_AN_EXPOSURE if event.kind == EventKind.noted else MAX_EVENTS_OF_A_KIND
-    if held.get((event.exposure_id, event.kind), 0) >= most:
+    full_of_all = sum(held.get((event.exposure_id, kind), 0) for kind in EventKind) >= MAX_EVENTS_AN_EXPOSURE
+    if held.get((event.exposure_id, event.kind), 0) >= most or (full_of_all and event.kind not in ALWAYS_TAKEN):
         return Invalid({"": Problem("too_many_events")})
     return None
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from erp.domain.exposure import known
 from erp.domain.exposure.columns import columns_of
 from erp.domain.exposure.event import IncomingEvent
 from erp.domain.exposure.fold import State
@@ -374,3 +375,53 @@ def test_years_that_were_counted_before_do_not_overflow_a_day(client: Client, se
 def test_more_urges_and_rituals_than_a_column_holds_stop_at_what_it_holds():
     course = columns_of(State(resisted=40_000, rituals=40_000)).course
     assert (course.resisted, course.rituals) == (32_767, 32_767)
+
+
+def test_a_batch_that_names_much_is_taken_in_pieces_in_its_order_and_comes_to_an_end(
+    client: Client, session: Session, monkeypatch: pytest.MonkeyPatch
+):
+    long = [uuid.UUID(int=number) for number in (9, 3, 6, 1)]
+    for exposure in long:
+        client.sends(*whole(client, exposure))
+    monkeypatch.setattr(known, "MAX_EVENTS_READ", 20)
+    new = uuid.uuid4()
+    again = client.event(long[3], "ritual", after(9))
+    client.sends(again)
+    told = [client.event(exposure, "resisted", after(10)) for exposure in long]
+    told += [client.event(new, "started", after(30)), again]
+    answers = []
+    while told:
+        receipt = client.sends(*told)
+        assert not receipt.refused
+        answers.append(receipt.accepted)
+        told = [event for event in told if event.id not in receipt.accepted]
+    assert [len(accepted) for accepted in answers] == [4, 2]
+    assert again.id in answers[0]
+    session.expire_all()
+    assert set(session.execute(select(Exposure.id, Exposure.resisted))) == {*((each, 2) for each in long), (new, 0)}
+
+
+def test_one_exposure_is_always_taken_however_much_there_is_of_it(
+    client: Client, session: Session, monkeypatch: pytest.MonkeyPatch
+):
+    exposures = [uuid.uuid4(), uuid.uuid4()]
+    for exposure in exposures:
+        client.sends(*whole(client, exposure))
+    monkeypatch.setattr(known, "MAX_EVENTS_READ", 3)
+    told = [client.event(exposure, "resisted", after(10)) for exposure in exposures]
+    assert client.sends(*told).accepted == [told[0].id]
+    assert client.sends(told[1]).accepted == [told[1].id]
+    assert client.sends(*told).accepted == [event.id for event in told]
+
+
+def test_the_events_of_a_batch_are_found_without_reading_all_of_a_person(client: Client, session: Session):
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL plans by what lies there")
+    asked = {"account": client.account.id, "exposures": [uuid.uuid4()] * 2, "ids": [uuid.uuid4()] * 200}
+    statement = known.KNOWN.params(asked).compile(connection, compile_kwargs={"literal_binds": True})
+    plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
+    assert [line.rpartition("(")[2] for line in plan if "SEARCH" in line] == [
+        "exposure_id=?)",
+        "account_id=? AND id=?)",
+    ]
