@@ -13,7 +13,7 @@ MAX_PAUSES = 500
 MAX_DEVICES = 20
 MAX_SIGN_INS = 50  # the one that was seen least lately gives way
 
-# Exposures that begin on one local date, and of which no start is known.
+# Exposures that begin on one local date, and those received within a day of which no start is known.
 MAX_EXPOSURES_A_DAY = 100
 # Events of an exposure: notes, and each other kind by itself, so that no tap keeps a finish out.
 MAX_NOTES_AN_EXPOSURE = 100

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from erp.domain import recording
 from erp.domain.exposure import known
 from erp.domain.exposure.columns import columns_of
 from erp.domain.exposure.event import IncomingEvent
@@ -425,3 +426,68 @@ def test_the_events_of_a_batch_are_found_without_reading_all_of_a_person(client:
         "exposure_id=?)",
         "account_id=? AND id=?)",
     ]
+
+
+@pytest.fixture
+def three_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "MAX_EXPOSURES_A_DAY", 3)
+
+
+def starts(client: Client, *moments: datetime, **data: Any) -> list[IncomingEvent]:
+    return [client.event(uuid.uuid4(), "started", at, **data) for at in moments]
+
+
+def refused(client: Client, *events: IncomingEvent, slow: timedelta = timedelta()) -> int:
+    receipt = client.sends(*events, slow=slow)
+    assert len(receipt.accepted) + len(receipt.refused) == len(events)
+    return len(receipt.refused)
+
+
+def test_weeks_without_a_network_are_taken_and_a_flood_of_one_day_is_not(client: Client):
+    weeks = [START - timedelta(days=day, minutes=number) for day in range(1, 15) for number in range(11)]
+    assert refused(client, *starts(client, *weeks)) == 0
+    assert refused(client, *starts(client, *[after(-number / 10) for number in range(150)])) == 50
+    assert refused(client, *starts(client, after(1))) == 1
+    assert refused(client, *starts(client, after(-60 * 24))) == 0
+
+
+@pytest.mark.usefixtures("three_a_day")
+def test_the_day_that_has_no_room_is_that_of_the_row_and_not_of_a_wrong_clock(client: Client, session: Session):
+    # All on one date by the phone's clock, which stands half a day behind.
+    slow = timedelta(hours=12)
+    late = [local(ZONE, 2026, 11, 17, 23, 0) + timedelta(minutes=30 * number) for number in range(5)]
+    assert refused(client, *starts(client, *[at - slow for at in late]), slow=slow) == 0
+    assert sorted(session.scalars(select(Exposure.local_date))) == [date(2026, 11, 17)] * 2 + [date(2026, 11, 18)] * 3
+    # On two dates by its clock, and on one in truth.
+    early = [local(ZONE, 2026, 11, 16, 11, 0) + timedelta(minutes=30 * number) for number in range(4)]
+    assert refused(client, *starts(client, *[at - slow for at in early]), slow=slow) == 1
+
+
+@pytest.mark.usefixtures("three_a_day")
+def test_the_day_that_has_no_room_is_that_of_the_zone_in_which_it_began(client: Client, session: Session):
+    there = [local("Pacific/Kiritimati", 2026, 11, 17, 23, 0) + timedelta(minutes=30 * number) for number in range(5)]
+    assert refused(client, *starts(client, *there, zone="Pacific/Kiritimati")) == 0
+    assert sorted(session.scalars(select(Exposure.local_date))) == [date(2026, 11, 17)] * 2 + [date(2026, 11, 18)] * 3
+    assert refused(client, *starts(client, there[0])) == 0
+
+
+@pytest.mark.usefixtures("three_a_day")
+def test_exposures_without_a_start_leave_room_for_those_of_the_next_day(client: Client):
+    lost = [client.event(uuid.uuid4(), "finished", after(0)) for _ in range(5)]
+    assert refused(client, *lost) == 2
+    client.now += timedelta(hours=23)
+    assert refused(client, client.event(uuid.uuid4(), "finished", after(0))) == 1
+    client.now += timedelta(hours=1)
+    assert refused(client, *[client.event(uuid.uuid4(), "finished", after(0)) for _ in range(4)]) == 1
+    # What more comes of the old ones makes them no newer.
+    assert refused(client, client.event(lost[0].exposure_id, "resisted", after(1))) == 0
+    client.now += timedelta(days=1)
+    assert refused(client, *[client.event(uuid.uuid4(), "finished", after(0)) for _ in range(3)]) == 0
+
+
+@pytest.mark.usefixtures("three_a_day")
+def test_the_earliest_of_two_starts_says_of_which_day_an_exposure_is(client: Client):
+    assert refused(client, *starts(client, after(0), after(1), after(2))) == 0
+    exposure = uuid.uuid4()
+    told = [client.event(exposure, "started", at) for at in (after(-60 * 24), after(3))]
+    assert refused(client, *told) == 0
