@@ -5,11 +5,14 @@ from __future__ import annotations
 import resource
 import socket
 import time
+from collections.abc import Callable
 
 from flask import Flask
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
+from waitress.utilities import Error
 
 from erp.settings import Settings
 
@@ -18,6 +21,9 @@ LARGEST_BODY = 2 * 1024 * 1024
 LARGEST_HEADER = 32 * 1024
 # More of a body than this waits in a file.
 BODY_IN_MEMORY = 64 * 1024
+# So many such are under way at once, 128 MB of files together. Forms and all but the longest batches are smaller.
+MOST_LARGE_BODIES = 64
+TRY_AGAIN_SECONDS = 10
 HEADER_SECONDS = 20
 # Time for the largest body over a slow phone.
 BODY_SECONDS = 120
@@ -28,10 +34,56 @@ MOST_CONNECTIONS = 4096
 OWN_FILES = 256
 
 
+class _TooMany(Error):
+    """No room for another large body just now."""
+
+    code, reason = 503, "Service Unavailable"
+
+    def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
+        """As any error, and when to come again."""
+        status, headers, body = super().to_response(ident)
+        return status, [*headers, ("Retry-After", str(TRY_AGAIN_SECONDS))], body
+
+
+class Request(HTTPRequestParser):
+    """A request that is refused as soon as its body is found to be large and `has_room` says no."""
+
+    is_large = False
+    error: Error | None = None
+
+    def __init__(self, adjustments: Adjustments, has_room: Callable[[], bool]) -> None:
+        super().__init__(adjustments)
+        self._has_room = has_room
+
+    def received(self, data: bytes) -> int:
+        """Take in what came; says how many bytes of it."""
+        taken: int = super().received(data)
+        # One that comes in chunks does not say how large it is.
+        found = max(self.content_length, self.body_bytes_received) > BODY_IN_MEMORY
+        if found and not self.is_large and not self.error:
+            if self._has_room():
+                self.is_large = True
+            else:
+                self.error = _TooMany("Too much is being sent at once.")
+                # Nobody is asked to go on, and nothing more is read.
+                self.expect_continue = False
+                self.completed = True
+        return taken
+
+
 class Channel(HTTPChannel):
     """A connection that knows since when the request under way has been coming in."""
 
     _begun = 0.0
+
+    def parser_class(self, adjustments: Adjustments) -> Request:
+        """What reads a request."""
+        return Request(adjustments, self.server.has_room)
+
+    @property
+    def large_bodies(self) -> int:
+        """How many large bodies it holds: one that comes in, or waits for its answer."""
+        return sum(request.is_large for request in (*self.requests, self.request) if request is not None)
 
     def received(self, data: bytes) -> bool:
         """Take in what came."""
@@ -40,6 +92,12 @@ class Channel(HTTPChannel):
         if self.request is not before:
             self._begun = time.time()
         return taken
+
+    def handle_close(self) -> None:
+        """Close, and let go of the file of a body that will not come whole."""
+        super().handle_close()
+        if self.request is not None:
+            self.request.close()
 
     def is_late(self, now: float) -> bool:
         """Whether a request takes too long to come, at `now` (seconds since 1970), however busily it drips."""
@@ -78,6 +136,11 @@ class Server(TcpWSGIServer):
         )
         where = (listening.family, listening.type, listening.proto, listening.getsockname())
         super().__init__(app, _sock=listening, adj=adjustments, sockinfo=where, bind_socket=False)
+
+    def has_room(self) -> bool:
+        """Whether one more large body may come in."""
+        there: int = sum(channel.large_bodies for channel in self.active_channels.values())
+        return there < MOST_LARGE_BODIES
 
     def maintenance(self, now: float) -> None:
         """Close what has been idle or late for too long, at `now` (seconds since 1970)."""

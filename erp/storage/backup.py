@@ -6,32 +6,45 @@ SQLite goes through its own backup interface, PostgreSQL through pg_dump, pg_res
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import re
 import shutil
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Column, LargeBinary, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from erp.storage.box import box
-from erp.storage.db import VERSIONS, is_empty, reason_of
+from erp.storage.box import HEAD, VERSION, box
+from erp.storage.db import (
+    MARK,
+    MARK_IN_JSON,
+    VERSIONS,
+    EncryptedList,
+    is_empty,
+    reason_of,
+    sealed_columns,
+    sealed_type,
+    token_in,
+)
 from erp.storage.tables import Base
 
 PAGES = 256
-NULL = r"\N"  # as a dump writes it
+NULL, BYTES = r"\N", r"\\x"  # as a dump writes nothing, and how it begins bytes
 PIECE = 256 * 1024
 # The journals that SQLite keeps beside a database. They must never meet another file than their own.
 BESIDE = ("-wal", "-shm", "-journal")
 MAGIC = b"SQLite format 3\0"
-# Where encrypted texts are if there are any at all: without a fear there is no step, and no exposure without that.
-SEALED = {"fear": "name", "invitation": "token", "cheer": "text", "device": "subscription", "notification": "facts"}
+# How a token begins, that of an earlier version too. What begins otherwise was never one and is no key's.
+TOKENS = (VERSION, b"g")
+# So many characters of a token in text hold its head.
+HEAD_IN_TEXT = math.ceil(HEAD * 4 / 3)
 
 # Told now and then how much is done, and of how much; how much PostgreSQL has to say nobody knows before: None.
 Progress = Callable[[int, int | None], None]
@@ -70,9 +83,12 @@ def restore(url: str, source: Path, progress: Progress, *, overwrite: bool = Fal
     parsed = make_url(url)
     sqlite = parsed.get_backend_name() == "sqlite"
     if sqlite:
-        text = _check_file(source)
-        if text:
-            _check_keys(source, text)
+        _check_file(source)
+        try:
+            with closing(_reading(source)) as copy:
+                _check_keys(source, _sealed(copy))
+        except sqlite3.Error as error:
+            raise BackupError(f"{source} cannot be read: {error}.") from error
     try:
         if not overwrite and not is_empty(url):
             raise BackupError("There is a database already; --overwrite replaces it with the copy.")
@@ -141,27 +157,48 @@ def _copy(source: Path, target: Path, progress: Progress) -> None:
         raise BackupError(f"{source} is damaged: {answer}.")
 
 
-def _check_file(source: Path) -> bytes | None:
-    """Refuse what is no database of ours, and one of a newer Rung; one of its encrypted texts, if there are any."""
+def _check_file(source: Path) -> None:
+    """Refuse what is no database of ours, and one of a newer Rung."""
     if not source.is_file():
         raise BackupError(f"There is no database {source}.")
     try:
         with closing(_reading(source)) as copy:
             version = copy.execute("SELECT version_num FROM alembic_version").fetchone()
-            tables = {name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if "fear" not in tables:
+            if not _columns_there(copy, "fear"):
                 raise BackupError(f"{source} is no copy of Rung’s database.")
-            text = next((found[0] for found in _sealed(copy, tables) if found), None)
     except sqlite3.Error as error:
         raise BackupError(f"{source} is no copy of Rung’s database.") from error
     _check_version(source, version[0] if version else "")
-    return text
 
 
-def _sealed(copy: sqlite3.Connection, tables: Container[str]) -> Iterator[tuple[bytes] | None]:
-    for table, column in SEALED.items():
-        if table in tables:
-            yield copy.execute(f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL LIMIT 1").fetchone()  # noqa: S608
+def _columns_there(copy: sqlite3.Connection, table: str) -> set[str]:
+    return {name for (name,) in copy.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+
+
+def _sealed(copy: sqlite3.Connection) -> Iterator[object]:
+    """Of every key that made a value, two such values of each column as they are stored: an early and a late one.
+
+    Those of an earlier version do not name their key, but begin with the time at which they were made.
+    """
+    for table in Base.metadata.tables.values():
+        there = _columns_there(copy, table.name)
+        for column in sealed_columns(table):
+            if column.name in there:
+                mark, name = _mark(column), column.name
+                head = f"substr({name}, 1, {len(mark) + HEAD_IN_TEXT if mark else HEAD})"
+                which = f"substr({name}, 1, {len(mark)}) = ?" if mark else f"{name} IS NOT NULL AND ? = ''"
+                # Our own names of tables and columns alone.
+                ends = f"SELECT min({name}), max({name}) FROM {table.name} WHERE {which} GROUP BY {head}"  # noqa: S608
+                for row in copy.execute(ends, (mark,)):
+                    yield from row
+
+
+def _mark(column: Column[Any]) -> str:
+    """How what is encrypted begins in a column of text, as it is stored; "" in one of bytes, where all of it is."""
+    kind = sealed_type(column)
+    if isinstance(kind.impl, LargeBinary):
+        return ""
+    return MARK_IN_JSON if isinstance(kind, EncryptedList) else MARK
 
 
 def _check_version(source: Path, version: str) -> None:
@@ -170,11 +207,14 @@ def _check_version(source: Path, version: str) -> None:
         raise BackupError(f"{source} was made by a newer Rung than this one.")
 
 
-def _check_keys(source: Path, text: bytes) -> None:
-    if not box.has_key_of(text):
-        raise BackupError(
-            f"The data keys here do not open the texts in {source}. Put the data.keys here that belong to it."
-        )
+def _check_keys(source: Path, sealed: Iterable[object]) -> None:
+    """Refuse a copy in which there is a stored value whose key is not here; what is no token at all is no trouble."""
+    for stored in sealed:
+        token = token_in(stored)
+        if token and token[:1] in TOKENS and not box.has_key_of(token):
+            raise BackupError(
+                f"The data keys here do not open all texts in {source}. Put the data.keys here that belong to it."
+            )
 
 
 def _reading(path: Path) -> sqlite3.Connection:
@@ -263,28 +303,45 @@ def _check_dump(source: Path) -> None:
     """Refuse what is no copy of ours, one of a newer Rung, and one whose texts our keys do not open."""
     with source.open("rb") as file:
         ours = file.read(5) == b"PGDMP"
-    version = _first_row(source, "alembic_version") if ours else None
-    if version is None:
+    versions = [row for _table, row in _rows(source, ["alembic_version"])] if ours else []
+    if not versions:
         raise BackupError(f"{source} is no copy of Rung’s database.")
-    _check_version(source, version["version_num"])
-    for table, column in SEALED.items():
-        row = _first_row(source, table)
-        if row and row[column] != NULL:
-            _check_keys(source, bytes.fromhex(row[column].removeprefix(r"\\x")))
-            return
+    _check_version(source, versions[0]["version_num"])
+    _check_keys(source, _sealed_in_dump(source))
 
 
-def _first_row(source: Path, table: str) -> dict[str, str] | None:
-    """The first row of a table in a dump, as it is written there; None without one."""
-    with _tool("pg_restore", "--data-only", f"--table={table}", "--file=-", str(source)) as said:
+def _sealed_in_dump(source: Path) -> Iterator[object]:
+    """As _sealed, of a dump: the first and the last value of each key in a column."""
+    sealed = {table.name: sealed_columns(table) for table in Base.metadata.tables.values() if sealed_columns(table)}
+    ends: dict[tuple[str, str], tuple[str, str]] = {}
+    for table, row in _rows(source, sealed):
+        for column in sealed[table]:
+            stored = row.get(column.name, NULL)
+            beginning = _mark(column).replace("\\", r"\\") or BYTES
+            if stored.startswith(beginning):
+                head = stored[: len(beginning) + (2 * HEAD if beginning == BYTES else HEAD_IN_TEXT)]
+                place = f"{table}.{column.name}", head
+                ends[place] = ends.get(place, (stored, stored))[0], stored
+    for stored in (each for both in ends.values() for each in both):
+        is_bytes = stored.startswith(BYTES)
+        yield bytes.fromhex(stored.removeprefix(BYTES)) if is_bytes else stored.replace(r"\\", "\\")
+
+
+def _rows(source: Path, tables: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Every row of some tables in a dump, as it is written there, with the name of its table."""
+    asked = [f"--table={table}" for table in tables]
+    with _tool("pg_restore", "--data-only", *asked, "--file=-", str(source)) as said:
         assert said.stdout
-        lines = iter(said.stdout.read().decode().splitlines())
-    head = next((line for line in lines if line.startswith("COPY ")), None)
-    row = next(lines, r"\.")
-    if head is None or row == r"\.":
-        return None
-    names = head.partition("(")[2].partition(")")[0].split(", ")
-    return dict(zip(names, row.split("\t"), strict=True))
+        table, names = "", None
+        for line in said.stdout:
+            row = line.decode().removesuffix("\n")
+            if names is None and row.startswith("COPY "):
+                table = row.removeprefix("COPY ").partition(" ")[0].rpartition(".")[2].strip('"')
+                names = [name.strip('"') for name in row.partition("(")[2].partition(")")[0].split(", ")]
+            elif row == r"\.":
+                names = None
+            elif names is not None:
+                yield table, dict(zip(names, row.split("\t"), strict=True))
 
 
 def _tables() -> list[str]:

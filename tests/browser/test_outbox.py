@@ -216,3 +216,23 @@ def test_one_event_at_which_the_server_fails_lets_all_others_go(running: tuple[P
     page.unroute("**/events")
     all_sent(page)
     assert kinds(page.context, exposure).count("resisted") == 4
+
+
+def test_what_the_server_leaves_for_later_goes_soon_and_in_no_rush(running: tuple[Page, str], problems: Any):
+    problems.allow("INTERNET_DISCONNECTED")
+    page, exposure = running
+    page.context.set_offline(True)
+    for _ in range(3):
+        urge(page)
+    asked: list[int] = []
+
+    def take_one(route: Route) -> None:
+        body = json.loads(route.request.post_data or "{}")
+        asked.append(len(body["events"]))
+        route.fulfill(response=route.fetch(post_data=json.dumps(body | {"events": body["events"][:1]})))
+
+    page.route("**/events", take_one)
+    page.context.set_offline(False)
+    all_sent(page)
+    assert kinds(page.context, exposure) == ["started", *["resisted"] * 3]
+    assert [size for size in asked if size] == [3, 2, 1]

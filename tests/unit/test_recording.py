@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from erp.domain import recording
+from erp.domain.exposure import known
 from erp.domain.exposure.columns import columns_of
 from erp.domain.exposure.event import IncomingEvent
 from erp.domain.exposure.fold import State
@@ -374,3 +376,118 @@ def test_years_that_were_counted_before_do_not_overflow_a_day(client: Client, se
 def test_more_urges_and_rituals_than_a_column_holds_stop_at_what_it_holds():
     course = columns_of(State(resisted=40_000, rituals=40_000)).course
     assert (course.resisted, course.rituals) == (32_767, 32_767)
+
+
+def test_a_batch_that_names_much_is_taken_in_pieces_in_its_order_and_comes_to_an_end(
+    client: Client, session: Session, monkeypatch: pytest.MonkeyPatch
+):
+    long = [uuid.UUID(int=number) for number in (9, 3, 6, 1)]
+    for exposure in long:
+        client.sends(*whole(client, exposure))
+    monkeypatch.setattr(known, "MAX_EVENTS_READ", 20)
+    new = uuid.uuid4()
+    again = client.event(long[3], "ritual", after(9))
+    client.sends(again)
+    told = [client.event(exposure, "resisted", after(10)) for exposure in long]
+    told += [client.event(new, "started", after(30)), again]
+    answers = []
+    while told:
+        receipt = client.sends(*told)
+        assert not receipt.refused
+        answers.append(receipt.accepted)
+        told = [event for event in told if event.id not in receipt.accepted]
+    assert [len(accepted) for accepted in answers] == [4, 2]
+    assert again.id in answers[0]
+    session.expire_all()
+    assert set(session.execute(select(Exposure.id, Exposure.resisted))) == {*((each, 2) for each in long), (new, 0)}
+
+
+def test_one_exposure_is_always_taken_however_much_there_is_of_it(
+    client: Client, session: Session, monkeypatch: pytest.MonkeyPatch
+):
+    exposures = [uuid.uuid4(), uuid.uuid4()]
+    for exposure in exposures:
+        client.sends(*whole(client, exposure))
+    monkeypatch.setattr(known, "MAX_EVENTS_READ", 3)
+    told = [client.event(exposure, "resisted", after(10)) for exposure in exposures]
+    assert client.sends(*told).accepted == [told[0].id]
+    assert client.sends(told[1]).accepted == [told[1].id]
+    assert client.sends(*told).accepted == [event.id for event in told]
+
+
+def test_the_events_of_a_batch_are_found_without_reading_all_of_a_person(client: Client, session: Session):
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL plans by what lies there")
+    asked = {"account": client.account.id, "exposures": [uuid.uuid4()] * 2, "ids": [uuid.uuid4()] * 200}
+    statement = known.KNOWN.params(asked).compile(connection, compile_kwargs={"literal_binds": True})
+    plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
+    assert [line.rpartition("(")[2] for line in plan if "SEARCH" in line] == [
+        "exposure_id=?)",
+        "account_id=? AND id=?)",
+    ]
+
+
+@pytest.fixture
+def three_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "MAX_EXPOSURES_A_DAY", 3)
+
+
+def starts(client: Client, *moments: datetime, **data: Any) -> list[IncomingEvent]:
+    return [client.event(uuid.uuid4(), "started", at, **data) for at in moments]
+
+
+def refused(client: Client, *events: IncomingEvent, slow: timedelta = timedelta()) -> int:
+    receipt = client.sends(*events, slow=slow)
+    assert len(receipt.accepted) + len(receipt.refused) == len(events)
+    return len(receipt.refused)
+
+
+def test_weeks_without_a_network_are_taken_and_a_flood_of_one_day_is_not(client: Client):
+    weeks = [START - timedelta(days=day, minutes=number) for day in range(1, 15) for number in range(11)]
+    assert refused(client, *starts(client, *weeks)) == 0
+    assert refused(client, *starts(client, *[after(-number / 10) for number in range(150)])) == 50
+    assert refused(client, *starts(client, after(1))) == 1
+    assert refused(client, *starts(client, after(-60 * 24))) == 0
+
+
+@pytest.mark.usefixtures("three_a_day")
+def test_the_day_that_has_no_room_is_that_of_the_row_and_not_of_a_wrong_clock(client: Client, session: Session):
+    # All on one date by the phone's clock, which stands half a day behind.
+    slow = timedelta(hours=12)
+    late = [local(ZONE, 2026, 11, 17, 23, 0) + timedelta(minutes=30 * number) for number in range(5)]
+    assert refused(client, *starts(client, *[at - slow for at in late]), slow=slow) == 0
+    assert sorted(session.scalars(select(Exposure.local_date))) == [date(2026, 11, 17)] * 2 + [date(2026, 11, 18)] * 3
+    # On two dates by its clock, and on one in truth.
+    early = [local(ZONE, 2026, 11, 16, 11, 0) + timedelta(minutes=30 * number) for number in range(4)]
+    assert refused(client, *starts(client, *[at - slow for at in early]), slow=slow) == 1
+
+
+@pytest.mark.usefixtures("three_a_day")
+def test_the_day_that_has_no_room_is_that_of_the_zone_in_which_it_began(client: Client, session: Session):
+    there = [local("Pacific/Kiritimati", 2026, 11, 17, 23, 0) + timedelta(minutes=30 * number) for number in range(5)]
+    assert refused(client, *starts(client, *there, zone="Pacific/Kiritimati")) == 0
+    assert sorted(session.scalars(select(Exposure.local_date))) == [date(2026, 11, 17)] * 2 + [date(2026, 11, 18)] * 3
+    assert refused(client, *starts(client, there[0])) == 0
+
+
+@pytest.mark.usefixtures("three_a_day")
+def test_exposures_without_a_start_leave_room_for_those_of_the_next_day(client: Client):
+    lost = [client.event(uuid.uuid4(), "finished", after(0)) for _ in range(5)]
+    assert refused(client, *lost) == 2
+    client.now += timedelta(hours=23)
+    assert refused(client, client.event(uuid.uuid4(), "finished", after(0))) == 1
+    client.now += timedelta(hours=1)
+    assert refused(client, *[client.event(uuid.uuid4(), "finished", after(0)) for _ in range(4)]) == 1
+    # What more comes of the old ones makes them no newer.
+    assert refused(client, client.event(lost[0].exposure_id, "resisted", after(1))) == 0
+    client.now += timedelta(days=1)
+    assert refused(client, *[client.event(uuid.uuid4(), "finished", after(0)) for _ in range(3)]) == 0
+
+
+@pytest.mark.usefixtures("three_a_day")
+def test_the_earliest_of_two_starts_says_of_which_day_an_exposure_is(client: Client):
+    assert refused(client, *starts(client, after(0), after(1), after(2))) == 0
+    exposure = uuid.uuid4()
+    told = [client.event(exposure, "started", at) for at in (after(-60 * 24), after(3))]
+    assert refused(client, *told) == 0

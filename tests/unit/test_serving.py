@@ -162,6 +162,61 @@ def test_while_writers_wait_for_a_lock_held_elsewhere_pages_are_answered(tmp_pat
         process.stop()
 
 
+LARGE = b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
+SMALL = b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n"
+CHUNKED = b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture
+def two_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "MOST_LARGE_BODIES", 2)
+
+
+def large_bodies(server: serving.Server) -> int:
+    return sum(channel.large_bodies for channel in list(server.active_channels.values()))
+
+
+@pytest.mark.usefixtures("two_at_once")
+@pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n"])
+def test_large_bodies_beyond_the_bound_are_sent_away_before_they_come_and_small_ones_are_taken(
+    serve: Serve, expect: bytes
+):
+    server, port = serve()
+    with connect(port) as first, connect(port) as second, connect(port) as third, connect(port) as fourth:
+        first.sendall(LARGE)
+        second.sendall(CHUNKED + b"10001\r\n" + b"x" * 0x10001 + b"\r\n")
+        until(lambda: large_bodies(server) == 2, PATIENCE)
+        third.sendall(LARGE.replace(b"Content-Length", expect + b"Content-Length"))
+        answer = answer_of(third)
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"\r\nRetry-After: 10\r\n" in answer
+        assert third.recv(1) == b""
+        fourth.sendall(SMALL + b"x" * 60_000)
+        assert answer_of(fourth).startswith(b"HTTP/1.1 405")
+        # Room is made by who is done, and by who goes.
+        first.sendall(b"x" * 100_000)
+        assert answer_of(first).startswith(b"HTTP/1.1 405")
+        until(lambda: large_bodies(server) == 1, PATIENCE)
+        second.close()
+        until(lambda: large_bodies(server) == 0, PATIENCE)
+        fourth.sendall(LARGE + b"x" * 100_000)
+        assert answer_of(fourth).startswith(b"HTTP/1.1 405")
+
+
+@pytest.mark.usefixtures("two_at_once")
+def test_a_body_that_does_not_say_its_length_is_sent_away_once_it_is_large(serve: Serve):
+    server, port = serve()
+    with connect(port) as first, connect(port) as second, connect(port) as third:
+        for connection in (first, second):
+            connection.sendall(LARGE)
+        until(lambda: large_bodies(server) == 2, PATIENCE)
+        third.sendall(CHUNKED + b"f000\r\n" + b"x" * 0xF000 + b"\r\n")
+        time.sleep(0.2)
+        assert large_bodies(server) == 2
+        third.sendall(b"f000\r\n" + b"x" * 0xF000 + b"\r\n")
+        assert answer_of(third).startswith(b"HTTP/1.1 503")
+
+
 @pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nCookie: ", b"GET /sign-in?next=/"])
 def test_a_head_of_a_request_that_is_too_long_is_refused(serve: Serve, head: bytes):
     _server, port = serve()

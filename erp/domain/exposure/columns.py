@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from erp.domain.dates import is_zone, local_day
+from erp.domain.exposure.event import Start
 from erp.domain.exposure.fold import Phase, State
 from erp.domain.ladder.ladder import StoppingRule
 
@@ -114,9 +115,14 @@ def has_lost(started_at: datetime | None, ended: bool, state: State) -> bool:
 
 def place_of(state: State, started_at: datetime, zone: str) -> Place:
     """Where and when it was practised; `zone` (IANA name) is for a phone that names none of its own."""
-    told = state.start["zone"]
-    where = told if is_zone(told) else zone
+    where = zone_of(state.start, zone)
     return Place(uuid.UUID(state.start["step"]), where, local_day(started_at, where))
+
+
+def zone_of(start: Start, zone: str) -> str:
+    """Where a start happened; `zone` (IANA name) is for a phone that names none of its own."""
+    told = start["zone"]
+    return told if is_zone(told) else zone
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def _codes_page(error: Invalid | None = None) -> ResponseReturnValue:
 
 @blueprint.post("/account/codes")
 def codes_new() -> ResponseReturnValue:
-    """Make a new set of recovery codes; the old ones stop working."""
+    """Make a new set of recovery codes; the old ones work until the new ones are confirmed."""
     known = known_account()
     attempt = attempts.begin(Kind.current, known.email, signed_in=True)
     try:

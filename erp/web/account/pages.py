@@ -57,7 +57,7 @@ def sign_out_here() -> BaseResponse:
         if device:
             devices.forget(db(), me().id, device)
         sign_in.end(db(), me().id, current_user.sign_in, now())
-        attempts.remember(my_account().email)
+        attempts.remember(my_account().email, anew=False)
         db().commit()
         note(Event.signed_out)
     logout_user()

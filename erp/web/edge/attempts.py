@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import math
+import secrets
 import threading
 import time
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ from erp.web.edge.request import client_network
 
 WINDOW, DAY = 15 * 60, 24 * 60 * 60  # seconds
 # As multiples of RUNG_ATTEMPTS.
-FAILURES_OF_A_PLACE, FREE_FAILURES_OF_AN_ACCOUNT, TRIES_OF_A_PLACE = 4, 5, 100
+FAILURES_OF_A_PLACE, FREE_FAILURES_A_DAY, TRIES_OF_A_PLACE = 4, 5, 100
 MAX_KEPT = 20_000
 KNOWN, MAX_KNOWN = "known", 3
 NAME = "rung-attempts"
@@ -100,28 +101,28 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try. `limits`: how many failures each counter allows; `account`: whose failures over all places slow down."""
+    """One try. `limits`: how many failures each counter allows; `slowed`: whose failures slow it down, over a day."""
 
     counts: Counts
     limits: Sequence[tuple[str, int]]
-    account: str | None
+    slowed: str | None
 
     def failed(self) -> None:
         """Count a try that did not fit."""
         note(Event.failed)
         for key, _allowed in self.limits:
             self.counts.incr(key, WINDOW)
-        if self.account is None:
+        if self.slowed is None:
             return
-        surplus = self.counts.incr(f"account/{self.account}", DAY) - _times(FREE_FAILURES_OF_AN_ACCOUNT)
+        surplus = self.counts.incr(f"day/{self.slowed}", DAY) - _times(FREE_FAILURES_A_DAY)
         if surplus >= 0:
-            self.counts.incr(f"wait/{self.account}", min(2 ** min(surplus, 10), WINDOW))
+            self.counts.incr(f"wait/{self.slowed}", min(2 ** min(surplus, 10), WINDOW))
 
     def check(self, tries: str) -> None:
         """Count among all tries, and raise TooMany where one of the counters is full."""
         full = [key for key, allowed in self.limits if self.counts.get(key) >= allowed]
-        if self.account and self.counts.get(f"wait/{self.account}"):
-            full.append(f"wait/{self.account}")
+        if self.slowed and self.counts.get(f"wait/{self.slowed}"):
+            full.append(f"wait/{self.slowed}")
         if self.counts.incr(tries, WINDOW) > _times(TRIES_OF_A_PLACE):
             full.append(tries)
         if full:
@@ -138,43 +139,61 @@ def install(app: Flask, settings: Settings) -> None:
 def begin(kind: Kind, email: str | None = None, *, signed_in: bool = False) -> Attempt:
     """Begin a try at an account by its address, or at a link; raises TooMany where it has to wait.
 
-    A browser that has been signed in to the account has counters of its own, and so has who is signed in: nobody else's
-    failures hold them up.
+    A browser that has been signed in to the account has counters of its own, wherever it is, and so has who is signed
+    in: nobody at the door holds them up.
     """
     place = client_network()
     # Who stands at the door may try either: both are counted as one.
     door = Kind.password if kind == Kind.code else kind
     limits, crowd, slowed = [(f"place/{door}/{place}", _times(FAILURES_OF_A_PLACE))], place, None
     if email is not None:
-        known, who = knows(email), f"{door}/{_digest(email)}"
-        own = f"{'known/' if known else ''}{who}/{place}"
+        who, browser = f"{door}/{_digest(email)}", _known_as(email)
+        # Without the place: who has the browser, or a copy of its cookie, would else have as many tries as places.
+        own = f"known/{who}/{browser}" if browser else f"{who}/{place}"
         limits.append((own, _times(1)))
+        if kind == Kind.current:
+            # Inside every browser is known: only all of them together bound who has come into several.
+            slowed = who
+        elif kind == Kind.password:
+            slowed = own if browser else who
         # No rate of guessing finds a code, so nobody's failures keep its owner from using it.
-        slowed = None if known or kind == Kind.code else who
-        if known or signed_in:
+        if browser or signed_in:
             limits, crowd = limits[1:], own
     attempt = Attempt(cast(Counts, current_app.extensions[NAME]), limits, slowed)
     attempt.check(f"tries/{crowd}")
     return attempt
 
 
-def knows(email: str) -> bool:
-    """Whether this browser is or has been signed in to the account with this address."""
-    if _digest(email) in session.get(KNOWN, ()):
-        return True
+def _known_as(email: str) -> str | None:
+    """What tells this browser from others that have been signed in to the account; None where it has not been."""
+    nonce = _nonces().get(_digest(email))
+    if nonce:
+        return nonce
     token = session.get("_user_id")
     if token is None:
-        return False
+        return None
     # A session that only reads: a password is checked with no lock held.
     with services().sessions.reading() as reading:
-        return sign_in.was_at(reading, token, email)
+        return _digest(token) if sign_in.was_at(reading, token, email) else None
 
 
-def remember(email: str) -> None:
-    """Note that this browser has been signed in to the account with this address; it stays noted after the sign-out."""
-    digest = _digest(email)
-    others = [each for each in session.get(KNOWN, ()) if each != digest]
-    session[KNOWN] = [digest, *others][:MAX_KNOWN]
+def remember(email: str, *, anew: bool = True) -> None:
+    """Note that this browser has been signed in to the account with this address; it stays noted after the sign-out.
+
+    `anew`: by a nonce that no copy of its cookie has. Only who knows the password gets one, so that nobody else has
+    more tries by it.
+    """
+    digest, nonces = _digest(email), _nonces()
+    kept = nonces.pop(digest, None)
+    nonce = secrets.token_urlsafe(9) if anew or not kept else kept
+    others = [f"{each}.{its}" for each, its in nonces.items()]
+    session[KNOWN] = [f"{digest}.{nonce}", *others][:MAX_KNOWN]
+
+
+def _nonces() -> dict[str, str]:
+    """The nonces of this browser's cookie, each by the digest of the address that it is for, the latest first."""
+    parted = (entry.partition(".") for entry in session.get(KNOWN, ()))
+    return {digest: nonce for digest, _dot, nonce in parted}
 
 
 def _times(factor: int) -> int:

@@ -8,13 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from erp import create_app
 from erp.domain.support import invitation as invitations
@@ -25,6 +26,7 @@ from erp.storage.box import box
 from erp.storage.db import Sessions, open_engine
 from erp.storage.exposure import EventRow
 from erp.storage.migrating import migrate
+from erp.storage.tables import Base
 from tests.make.clients import Client
 from tests.make.keys import DATA_KEY, KEY_SETTINGS, SECRET_KEY, VAPID
 from tests.make.patience import PATIENCE
@@ -32,6 +34,7 @@ from tests.make.server import ROOT, environment
 from tests.make.supporters import person
 
 pytestmark = pytest.mark.slow
+OTHER_KEY = Fernet.generate_key().decode()
 
 
 def told(_done: int, _total: int | None) -> None:
@@ -335,6 +338,94 @@ def test_so_is_one_that_holds_nothing_but_an_invitation(tmp_path: Path, copy: Pa
             restore(address, copy, told, overwrite=True)
     finally:
         box.set_keys((DATA_KEY,))
+
+
+@contextmanager
+def keys(*newest_first: str) -> Iterator[None]:
+    """Other data keys meanwhile."""
+    box.set_keys(newest_first)
+    try:
+        yield
+    finally:
+        box.set_keys((DATA_KEY,))
+
+
+def only_somebody(url: str) -> None:
+    """A database with one person who has done nothing yet."""
+    migrate(url)
+    engine = open_engine(url)
+    with Sessions(engine).writing() as session:
+        person(session)
+        session.commit()
+    engine.dispose()
+
+
+def takes(url: str, copy: Path, *newest_first: str) -> bool:
+    """Whether a copy is restored with these keys; where it is not, it is for the keys."""
+    with keys(*newest_first):
+        try:
+            restore(url, copy, told, overwrite=True)
+        except BackupError as error:
+            if "Put the data.keys here that belong to it" not in str(error):
+                raise
+            return False
+    return True
+
+
+def test_so_is_one_that_holds_nothing_but_a_name(tmp_path: Path, copy: Path):
+    address = f"sqlite:///{tmp_path / 'rung.db'}"
+    only_somebody(address)
+    backup(address, copy, told)
+    assert not takes(address, copy, OTHER_KEY)
+    assert takes(address, copy, OTHER_KEY, DATA_KEY)
+
+
+def test_so_is_one_of_the_middle_of_a_rotation_where_one_of_the_two_keys_is_gone(url: str, copy: Path):
+    with keys(OTHER_KEY, DATA_KEY):
+        practise(url)
+    backup(url, copy, told)
+    assert not takes(url, copy, DATA_KEY)
+    assert not takes(url, copy, OTHER_KEY)
+    assert takes(url, copy, OTHER_KEY, DATA_KEY)
+    assert events(path_of(url)) == 4
+
+
+@pytest.mark.parametrize("column", ["fear.name", "account.display_name", "exposure.curve", "event.data"])
+def test_one_value_that_another_key_made_is_enough(url: str, copy: Path, column: str):
+    practise(url, 3)
+    table, name = column.split(".")
+    target = Base.metadata.tables[table]
+    value: Any = {"exposure.curve": [], "event.data": {}}.get(column, "?")
+    one = text(f"rowid = (SELECT max(rowid) FROM {table})")
+    with keys(OTHER_KEY):
+        engine = open_engine(url)
+        with engine.execution_options(writes=True).begin() as connection:
+            connection.execute(update(target).where(one).values({name: value}))
+        engine.dispose()
+    backup(url, copy, told)
+    assert not takes(url, copy, DATA_KEY)
+    assert takes(url, copy, DATA_KEY, OTHER_KEY)
+
+
+def test_values_of_earlier_versions_are_looked_at_or_no_trouble(url: str, copy: Path):
+    practise(url)
+    made = [Fernet(key).encrypt(b"dogs") for key in (DATA_KEY, OTHER_KEY)]
+    with closing(sqlite3.connect(path_of(url))) as database, database:
+        rows = [key for (key,) in database.execute("SELECT rowid FROM fear")]
+        database.executemany("UPDATE fear SET name = ? WHERE rowid = ?", zip(made, rows, strict=True))
+        database.execute("UPDATE account SET display_name = 'Noor'")
+        database.execute("UPDATE exposure SET curve = '[[0, 40]]'")
+    backup(url, copy, told)
+    assert not takes(url, copy, DATA_KEY)
+    assert takes(url, copy, DATA_KEY, OTHER_KEY)
+
+
+def test_what_no_key_made_keeps_no_copy_from_being_restored(url: str, copy: Path):
+    with closing(sqlite3.connect(path_of(url))) as database, database:
+        database.execute("UPDATE fear SET name = x'1234'")
+        database.execute("UPDATE account SET display_name = char(2) || '?'")
+    backup(url, copy, told)
+    assert takes(url, copy, DATA_KEY)
 
 
 def test_where_nothing_can_be_written_or_read_is_one_sentence(url: str, tmp_path: Path):

@@ -10,19 +10,21 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import func, make_url, select, text
+from sqlalchemy import func, make_url, select, text, update
 
 from erp.storage.backup import BackupError, backup, restore
 from erp.storage.db import Sessions, open_engine
 from erp.storage.exposure import EventRow
 from erp.storage.migrating import migrate
+from erp.storage.tables import Base
 from tests.make.clients import Client
-from tests.make.keys import KEY_SETTINGS
+from tests.make.keys import DATA_KEY, KEY_SETTINGS
 from tests.make.patience import PATIENCE
 from tests.make.server import ROOT, environment
-from tests.unit.storage.test_backup import checked, mode, practise, told
+from tests.unit.storage.test_backup import OTHER_KEY, checked, keys, mode, only_somebody, practise, takes, told
 
 pytestmark = pytest.mark.slow
 
@@ -263,3 +265,41 @@ def test_a_restore_killed_midway_changes_nothing_and_the_next_one_is_whole(url: 
     assert (process.returncode, out) == (0, f"The database is what {copy} held. Start Rung.\n")
     assert " kB" in err
     assert events(url) == 2
+
+
+def test_a_copy_of_which_a_key_is_gone_is_refused(url: str, make: Make, copy: Path):
+    execute(url, "UPDATE account SET display_name = 'Noor'")
+    execute(url, "UPDATE exposure SET curve = '[[0, 40]]'")
+    with keys(OTHER_KEY, DATA_KEY):
+        practise(url)
+    backup(url, copy, told)
+    for kept in ((DATA_KEY,), (OTHER_KEY,)):
+        assert not takes(make(), copy, *kept)
+    again = make()
+    assert takes(again, copy, OTHER_KEY, DATA_KEY)
+    assert events(again) == 4
+
+
+@pytest.mark.parametrize("column", ["fear.name", "account.display_name", "exposure.curve", "event.data"])
+def test_one_value_that_another_key_made_is_enough(url: str, make: Make, copy: Path, column: str):
+    practise(url, 3)
+    table, name = column.split(".")
+    target = Base.metadata.tables[table]
+    value: Any = {"exposure.curve": [], "event.data": {}}.get(column, "?")
+    one = text(f"{table}.ctid = (SELECT max(ctid) FROM {table})")
+    with keys(OTHER_KEY):
+        engine = open_engine(url)
+        with engine.begin() as connection:
+            connection.execute(update(target).where(one).values({name: value}))
+        engine.dispose()
+    backup(url, copy, told)
+    assert not takes(make(), copy, DATA_KEY)
+    assert takes(make(), copy, DATA_KEY, OTHER_KEY)
+
+
+def test_nothing_but_a_name_tells_of_a_key_that_is_gone(make: Make, copy: Path):
+    url = make()
+    only_somebody(url)
+    backup(url, copy, told)
+    assert not takes(make(), copy, OTHER_KEY)
+    assert takes(make(), copy, DATA_KEY)

@@ -18,7 +18,7 @@ from erp.services import services_of
 from erp.settings import Settings
 from erp.storage.db import Sessions
 from erp.web.edge import attempts
-from erp.web.edge.attempts import FREE_FAILURES_OF_AN_ACCOUNT, WINDOW, Memory
+from erp.web.edge.attempts import FREE_FAILURES_A_DAY, WINDOW, Memory
 from tests.make.pages import an_invitation
 from tests.web.conftest import PASSWORD, Phone
 
@@ -52,6 +52,15 @@ def at_a_new_place(phone: Phone) -> Phone:
 
 def sign_in(phone: Phone, email: str, password: str = WRONG) -> TestResponse:
     return phone.post("/sign-in", data={"email": email, "password": password})
+
+
+def copy_cookie(phone: Phone, other: Phone) -> None:
+    """Let another browser have what the cookie of this one holds."""
+    with phone.session_transaction() as held:
+        kept = dict(held)
+    assert kept
+    with other.session_transaction() as cookie:
+        cookie.update(kept)
 
 
 def statuses(answers: list[TestResponse]) -> list[int]:
@@ -143,7 +152,7 @@ def test_failures_from_everywhere_slow_an_account_down_and_lock_nobody_out(
     at_home = phone()
     sign_in(at_home, client.email, PASSWORD)
     at_home.post("/sign-out")
-    slow_down(nobody, client.email, seconds, ATTEMPTS * FREE_FAILURES_OF_AN_ACCOUNT)
+    slow_down(nobody, client.email, seconds, ATTEMPTS * FREE_FAILURES_A_DAY)
     waits = []
     for _ in range(13):
         held = sign_in(at_a_new_place(nobody), client.email)
@@ -166,7 +175,7 @@ def test_a_recovery_code_is_taken_however_many_fail_at_the_account(
     nobody.post("/sign-up", data=data)
     code = nobody.post("/account/codes/download").text.split()[1]
     stranger = phone()
-    slow_down(stranger, "noor@example.org", seconds, ATTEMPTS * FREE_FAILURES_OF_AN_ACCOUNT + 5)
+    slow_down(stranger, "noor@example.org", seconds, ATTEMPTS * FREE_FAILURES_A_DAY + 5)
     assert sign_in(at_a_new_place(phone()), "noor@example.org", PASSWORD).status_code == 429
     new = {"email": "noor@example.org", "code": code, "password": "when the rain stops"}
     assert at_a_new_place(phone()).post("/recover", data=new).status_code == 303
@@ -189,6 +198,83 @@ def test_the_current_password_cannot_be_guessed_from_inside(client: Phone, other
     right = {"current": PASSWORD, "password": "when the rain stops"}
     assert client.post(path, data=right).status_code == 429
     assert other.post(path, data=right).status_code == 303
+
+
+def guess_inside(phone: Phone, path: str = "/account/codes", current: str = WRONG) -> TestResponse:
+    return at_a_new_place(phone).post(path, data={"current": current})
+
+
+def test_the_current_password_cannot_be_guessed_from_one_place_after_the_other(client: Phone):
+    assert statuses([guess_inside(client) for _ in range(60)]) == [422] * ATTEMPTS + [429] * (60 - ATTEMPTS)
+
+
+def test_the_current_password_cannot_be_guessed_from_one_browser_after_the_other(
+    client: Phone, nobody: Phone, phone: Callable[[], Phone], seconds: Seconds
+):
+    browsers = [phone() for _ in range(FREE_FAILURES_A_DAY + 2)]
+    for browser in browsers:
+        sign_in(browser, client.email, PASSWORD)
+    for browser in browsers[:FREE_FAILURES_A_DAY]:
+        assert statuses([guess_inside(browser) for _ in range(ATTEMPTS)]) == [422] * ATTEMPTS
+    waits = []
+    for _ in range(6):
+        held = guess_inside(browsers[-1])
+        waits.append(int(held.headers["Retry-After"]))
+        assert (held.status_code, guess_inside(browsers[-2], current=PASSWORD).status_code) == (429, 429)
+        seconds.now += waits[-1]
+        assert guess_inside(browsers[-1]).status_code == 422
+    assert waits == [1, 2, 4, 8, 16, 32]
+    # Whoever comes to the door is not held up by that, nor does what happens there hold up who is inside.
+    slow_down(nobody, client.email, seconds, ATTEMPTS * FREE_FAILURES_A_DAY + 7)
+    seconds.now += 63
+    assert guess_inside(client, current=PASSWORD).status_code == 303
+
+
+def test_a_browser_that_has_been_in_may_not_guess_from_one_place_after_the_other(
+    client: Phone, phone: Callable[[], Phone]
+):
+    at_home, copied = phone(), phone()
+    sign_in(at_home, client.email, PASSWORD)
+    copy_cookie(at_home, copied)
+    at_home.post("/sign-out")
+    answers = [sign_in(at_a_new_place(browser), client.email) for _ in range(ATTEMPTS) for browser in (at_home, copied)]
+    assert statuses(answers) == [422] * ATTEMPTS + [429] * ATTEMPTS
+    assert sign_in(phone(), client.email, PASSWORD).status_code == 303
+
+
+def test_a_browser_that_has_been_in_is_slowed_down_over_the_day_and_holds_up_no_other(
+    client: Phone, nobody: Phone, phone: Callable[[], Phone], seconds: Seconds
+):
+    lost, at_home = phone(), phone()
+    for browser in (lost, at_home):
+        sign_in(browser, client.email, PASSWORD)
+        browser.post("/sign-out")
+    for _ in range(FREE_FAILURES_A_DAY):
+        assert statuses([sign_in(at_a_new_place(lost), client.email) for _ in range(ATTEMPTS)]) == [422] * ATTEMPTS
+        seconds.now += WINDOW
+    waits = []
+    for _ in range(13):
+        assert sign_in(at_a_new_place(lost), client.email).status_code == 422
+        held = sign_in(lost, client.email)
+        assert held.status_code == 429
+        waits.append(int(held.headers["Retry-After"]))
+        seconds.now += waits[-1]
+    assert waits[0] == 2
+    assert waits[-3:] == [900] * 3
+    assert sign_in(lost, client.email).status_code == 422
+    assert sign_in(at_home, client.email, PASSWORD).status_code == 303
+    assert sign_in(nobody, client.email, PASSWORD).status_code == 303
+
+
+def test_a_copy_of_a_cookie_holds_up_nobody_who_signed_in_since(client: Phone, phone: Callable[[], Phone]):
+    at_home, copied = phone(), phone()
+    sign_in(at_home, client.email, PASSWORD)
+    copy_cookie(at_home, copied)
+    at_home.post("/sign-out")
+    sign_in(at_home, client.email, PASSWORD)
+    at_home.post("/sign-out")
+    assert statuses([sign_in(copied, client.email) for _ in range(ATTEMPTS + 1)]) == [422] * ATTEMPTS + [429]
+    assert sign_in(at_home, client.email, PASSWORD).status_code == 303
 
 
 def test_a_new_password_that_is_too_weak_is_no_failed_try_of_the_current_one(client: Phone):
@@ -246,12 +332,12 @@ def test_the_counters_hold_no_address(app: Flask, nobody: Phone, client: Phone):
 def test_no_counter_has_a_name_that_memcached_would_refuse(
     app: Flask, nobody: Phone, client: Phone, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(attempts, "FREE_FAILURES_OF_AN_ACCOUNT", 0)
+    monkeypatch.setattr(attempts, "FREE_FAILURES_A_DAY", 0)
     sign_in(nobody, client.email)
     sign_in(client, client.email)
     nobody.get(f"/invitations/{'a' * 22}")
     names = set(app.extensions[attempts.NAME]._kept)
-    assert {name.partition("/")[0] for name in names} == {"place", "password", "known", "account", "wait", "tries"}
+    assert {name.partition("/")[0] for name in names} == {"place", "password", "known", "day", "wait", "tries"}
     assert [name for name in names if not re.fullmatch("[!-~]{1,250}", name)] == []
 
 

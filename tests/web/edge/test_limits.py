@@ -165,3 +165,29 @@ def test_notes_and_taps_of_an_exposure_are_bounded_and_keep_no_finish_out(
     answer = client.post("/events", json=batch(client, taps[4], notes[3], end)).json
     assert answer["accepted"] == [end["id"]]
     assert count(database, EventRow) == 7
+
+
+def test_all_events_of_an_exposure_are_bounded_and_keep_out_nothing_that_it_needs(
+    client: Phone, ladder: Ladder, database: Session, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(recording, "MAX_EVENTS_AN_EXPOSURE", 4)
+    run, begun = uuid.uuid4(), NOW - timedelta(hours=1)
+    taps = [
+        event("resisted", run, begun + timedelta(minutes=1)),
+        event("ritual", run, begun + timedelta(minutes=2)),
+        event("checked_in", run, begun + timedelta(minutes=3), suds=40),
+        event("paused", run, begun + timedelta(minutes=4)),
+        event("extended", run, begun + timedelta(minutes=5), minutes=5),
+    ]
+    needed = [
+        event("started", run, begun, step=ladder.steps[0]),
+        event("resumed", run, begun + timedelta(minutes=6)),
+        event("finished", run, begun + timedelta(minutes=7)),
+        event("noted", run, begun + timedelta(minutes=8), note="n"),
+    ]
+    answer = client.post("/events", json=batch(client, *taps, *needed)).json
+    assert [one["id"] for one in answer["refused"]] == [taps[4]["id"]]
+    assert answer["accepted"] == [one["id"] for one in [*taps[:4], *needed]]
+    again = client.post("/events", json=batch(client, *taps[:4], *needed)).json
+    assert again["refused"] == []
+    assert count(database, EventRow) == 8

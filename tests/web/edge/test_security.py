@@ -59,6 +59,10 @@ def public(settings: Settings, built_static: Path) -> Iterator[Flask]:
 @pytest.fixture
 def visitor(public: Flask) -> Phone:
     """Somebody's phone on the public address, by https."""
+    return a_visitor(public)
+
+
+def a_visitor(public: Flask) -> Phone:
     phone = public.test_client()
     assert isinstance(phone, Phone)
     phone.environ_base |= {
@@ -274,7 +278,7 @@ def test_attempts_are_limited_alike_whether_the_address_exists_or_not(
     visitor: Phone, public: Flask, path: str, more: dict[str, str]
 ):
     sign_up(visitor, "real@example.org")
-    visitor.post("/sign-out")
+    visitor = a_visitor(public)
     visitor.environ_base["HTTP_X_FORWARDED_FOR"] = "203.0.113.77"
     real = attempts(visitor, path, email="real@example.org", password=WRONG, **more)
     nobodys = attempts(visitor, path, email="fake@example.org", password=WRONG, **more)
