@@ -8,29 +8,25 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.exc import DataError, IntegrityError, NoResultFound
 from sqlalchemy.orm import Session
 
-from erp.domain.dates import ONE_DAY, local_day
+from erp.domain.dates import local_day
 from erp.domain.errors import Invalid, Problem, Unreadable
-from erp.domain.exposure.columns import Change, Standing, columns_of, has_lost, place_of, values_of, zone_of
+from erp.domain.exposure.columns import Change, Standing, columns_of, has_lost, place_of, values_of
 from erp.domain.exposure.event import UNREADABLE, Event, EventKind, IncomingEvent, Start, event_of, stored_event
 from erp.domain.exposure.fold import Phase, State, fold
 from erp.domain.exposure.giving_way import BEGINNINGS
 from erp.domain.exposure.known import Known, known_of, read_at_once
+from erp.domain.exposure.room import exposures_beyond_their_day, one_too_many
 from erp.domain.exposure.signals import renew_signal
-from erp.domain.limits import (
-    MAX_EVENTS_AN_EXPOSURE,
-    MAX_EVENTS_OF_A_KIND,
-    MAX_EXPOSURES_A_DAY,
-    MAX_NOTES_AN_EXPOSURE,
-)
+from erp.domain.exposure.timing import Timing
 from erp.domain.practice.record import count_day
 from erp.domain.support.pings import tell_of_practice
 from erp.storage.account import Account
@@ -40,11 +36,7 @@ from erp.storage.ladder import Fear, Step
 
 AnyRow = Row[*tuple[Any, ...]]
 
-SANE_SKEW = timedelta(seconds=120)
-JITTER = timedelta(seconds=10)
 MAX_RATINGS = 8
-# What is taken of an exposure however full it is: without these it has no beginning, no end or no words, or rests on.
-ALWAYS_TAKEN = frozenset({EventKind.started, EventKind.resumed, EventKind.finished, EventKind.noted})
 # What one exposure may fail with, and be set aside: anything but a database that does not answer now.
 DAMAGED = (*UNREADABLE, AssertionError, DataError, IntegrityError, NoResultFound)
 
@@ -85,30 +77,6 @@ class Receipt:
     is_new: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Timing:
-    """What a request tells of a phone's clock: `offset` how far it stands behind, `skew` the same, better measured."""
-
-    offset: timedelta
-    skew: timedelta | None
-    now: datetime
-
-    def shifted(self, events: Iterable[IncomingEvent], stored: Iterable[AnyRow]) -> list[tuple[IncomingEvent, int]]:
-        """Each event with the milliseconds to add to the phone's time; `stored`: those of the same exposure.
-
-        Batches of one phone measure a slightly different offset each; a shift that the exposure has already is taken
-        again while it is near enough, so that durations stay exact. The offset holds the time that the request took;
-        the skew does not, and so tells a correction of half a minute. Nothing can have happened after now.
-        """
-        sane, close = (SANE_SKEW, SANE_SKEW + JITTER) if self.skew is None else (JITTER, JITTER)
-        measured = _milliseconds(self.offset if self.skew is None else self.skew)
-        near = [shift for shift in {row.shift_ms for row in stored} if abs(measured - shift) <= _milliseconds(close)]
-        fallback = 0 if abs(measured) <= _milliseconds(sane) else measured
-        shift = min(near, key=lambda each: abs(measured - each), default=fallback)
-        latest = self.now + SANE_SKEW
-        return [(event, min(shift, _milliseconds(latest - event.at))) for event in events]
-
-
 def record(
     session: Session,
     account_id: uuid.UUID,
@@ -134,8 +102,8 @@ def record(
     known = known_of(connection, asked | {"exposures": list(touched)})
     # What was stored before is safe, whatever there is room for.
     events = [event for event in events if event.id in known.events or event.exposure_id in touched]
-    receipt, timing = Receipt(), _Timing(now - sent_at, skew, now)
-    full = _beyond_the_day(session, account_id, events, known, timing, zone)
+    receipt, timing = Receipt(), Timing(now - sent_at, skew, now)
+    full = exposures_beyond_their_day(session, account_id, events, known, timing, zone)
     fresh_events = _fresh(session, account_id, events, known, full, receipt)
     receipt.is_new = bool(fresh_events)
     for exposure_id, fresh in fresh_events.items():
@@ -197,7 +165,7 @@ def _fresh(
     held = Counter((row.exposure_id, row.kind) for row in known.events.values())
     for event in events:
         if event.id not in taken:
-            problem = _problem(session, account_id, event, known.owners) or _too_many(event, full, held)
+            problem = _problem(session, account_id, event, known.owners) or one_too_many(event, full, held)
             if problem:
                 receipt.refused[event.id] = problem
                 continue
@@ -219,70 +187,6 @@ def _problem(
         if session.connection().scalar(STEP_OWNER, {"step": step_id}) != account_id:
             return Invalid({"step": Problem("not_an_option")})
     return None
-
-
-def _beyond_the_day(
-    session: Session, account_id: uuid.UUID, events: Sequence[IncomingEvent], known: Known, timing: _Timing, zone: str
-) -> set[uuid.UUID]:
-    """The new exposures of a batch for which their day has no room.
-
-    The day is the one that the row will have. Those without a start are of the day on which they are received.
-    """
-    starts: dict[uuid.UUID, list[tuple[datetime, date]]] = {}
-    for event in events:
-        row = known.exposures.get(event.exposure_id)
-        if event.id in known.events or (row is None and event.exposure_id in known.owners):
-            continue
-        if row is None:
-            starts.setdefault(event.exposure_id, [])
-        if event.kind == EventKind.started and (row is None or row.local_date is None):
-            ((_event, shift),) = timing.shifted([event], known.events_of(event.exposure_id))
-            begun = event.at + timedelta(milliseconds=shift)
-            starts.setdefault(event.exposure_id, []).append(
-                (begun, local_day(begun, zone_of(cast(Start, event.data), zone)))
-            )
-    if not starts:
-        return set()
-    days = {exposure_id: min(begun)[1] if begun else None for exposure_id, begun in starts.items()}
-    there = _exposures_on(session, account_id, set(days.values()), timing.now)
-    full = set()
-    for exposure_id, day in days.items():
-        there[day] += 1
-        if there[day] > MAX_EXPOSURES_A_DAY:
-            full.add(exposure_id)
-    return full
-
-
-def _exposures_on(
-    session: Session, account_id: uuid.UUID, days: Collection[date | None], now: datetime
-) -> Counter[date | None]:
-    """How many exposures each of the days has; None stands for those without a start, received within a day."""
-    which: ColumnElement[bool] = _exposure.c.local_date.in_([day for day in days if day is not None])
-    if None in days:
-        received = select(func.min(_event.c.received_at)).where(_event.c.exposure_id == _exposure.c.id)
-        lately = received.scalar_subquery() > now - ONE_DAY
-        which = or_(which, and_(_exposure.c.local_date.is_(None), lately))
-    count = (
-        select(_exposure.c.local_date, func.count())
-        .where(_exposure.c.account_id == account_id, which)
-        .group_by(_exposure.c.local_date)
-    )
-    return Counter({row.local_date: row.count for row in session.connection().execute(count)})
-
-
-def _too_many(event: IncomingEvent, full: set[uuid.UUID], held: Mapping[tuple[uuid.UUID, str], int]) -> Invalid | None:
-    """Why an event is one too many: of its day's exposures, or of its exposure's events."""
-    if event.exposure_id in full:
-        return Invalid({"": Problem("too_many_exposures")})
-    most = MAX_NOTES_AN_EXPOSURE if event.kind == EventKind.noted else MAX_EVENTS_OF_A_KIND
-    full_of_all = sum(held.get((event.exposure_id, kind), 0) for kind in EventKind) >= MAX_EVENTS_AN_EXPOSURE
-    if held.get((event.exposure_id, event.kind), 0) >= most or (full_of_all and event.kind not in ALWAYS_TAKEN):
-        return Invalid({"": Problem("too_many_events")})
-    return None
-
-
-def _milliseconds(span: timedelta) -> int:
-    return round(span / timedelta(milliseconds=1))
 
 
 def _row(account_id: uuid.UUID, event: IncomingEvent, shift: int, now: datetime) -> dict[str, Any]:

@@ -7,8 +7,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from erp.domain import recording
-from erp.domain.exposure import known
+from erp.domain.exposure import known, room
 from erp.domain.exposure.columns import columns_of
 from erp.domain.exposure.event import IncomingEvent
 from erp.domain.exposure.fold import State
@@ -430,7 +429,7 @@ def test_the_events_of_a_batch_are_found_without_reading_all_of_a_person(client:
 
 @pytest.fixture
 def three_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording, "MAX_EXPOSURES_A_DAY", 3)
+    monkeypatch.setattr(room, "MAX_EXPOSURES_A_DAY", 3)
 
 
 def starts(client: Client, *moments: datetime, **data: Any) -> list[IncomingEvent]:

@@ -29,8 +29,9 @@ from sqlalchemy.orm import Session
 from erp.domain.exposure.columns import columns_of
 from erp.domain.exposure.event import Event, IncomingEvent, event_of, parse
 from erp.domain.exposure.fold import fold
+from erp.domain.exposure.timing import JITTER, SANE_SKEW
 from erp.domain.practice.days import COUNTS_FROM_SECONDS
-from erp.domain.recording import JITTER, SANE_SKEW, record
+from erp.domain.recording import record
 from erp.storage.exposure import EventRow, Exposure
 from erp.storage.practice import Day, PracticeTotals
 from tests.make.clients import Client, local, undone

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from erp.domain import recording
+from erp.domain.exposure import room
 from erp.domain.ladder import ladder as ladders
 from erp.domain.practice import plan as plans
 from erp.services import services_of
@@ -126,7 +126,7 @@ def test_exposures_beyond_a_days_bound_are_refused_one_by_one_and_hold_up_nothin
     client: Phone, ladder: Ladder, database: Session, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ):
     noon = clock.stand(NOW.replace(hour=12, minute=0))
-    monkeypatch.setattr(recording, "MAX_EXPOSURES_A_DAY", 3)
+    monkeypatch.setattr(room, "MAX_EXPOSURES_A_DAY", 3)
     runs = [uuid.uuid4() for _ in range(5)]
     events = []
     for number, run in enumerate(runs):
@@ -153,8 +153,8 @@ def test_exposures_beyond_a_days_bound_are_refused_one_by_one_and_hold_up_nothin
 def test_notes_and_taps_of_an_exposure_are_bounded_and_keep_no_finish_out(
     client: Phone, ladder: Ladder, database: Session, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(recording, "MAX_NOTES_AN_EXPOSURE", 2)
-    monkeypatch.setattr(recording, "MAX_EVENTS_OF_A_KIND", 3)
+    monkeypatch.setattr(room, "MAX_NOTES_AN_EXPOSURE", 2)
+    monkeypatch.setattr(room, "MAX_EVENTS_OF_A_KIND", 3)
     run, begun = uuid.uuid4(), NOW - timedelta(hours=1)
     taps = [event("resisted", run, begun + timedelta(minutes=number)) for number in range(5)]
     notes = [event("noted", run, NOW - timedelta(minutes=30 - number), note="n") for number in range(4)]
@@ -170,7 +170,7 @@ def test_notes_and_taps_of_an_exposure_are_bounded_and_keep_no_finish_out(
 def test_all_events_of_an_exposure_are_bounded_and_keep_out_nothing_that_it_needs(
     client: Phone, ladder: Ladder, database: Session, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(recording, "MAX_EVENTS_AN_EXPOSURE", 4)
+    monkeypatch.setattr(room, "MAX_EVENTS_AN_EXPOSURE", 4)
     run, begun = uuid.uuid4(), NOW - timedelta(hours=1)
     taps = [
         event("resisted", run, begun + timedelta(minutes=1)),
