@@ -236,3 +236,28 @@ def test_what_the_server_leaves_for_later_goes_soon_and_in_no_rush(running: tupl
     all_sent(page)
     assert kinds(page.context, exposure) == ["started", *["resisted"] * 3]
     assert [size for size in asked if size] == [3, 2, 1]
+
+
+def test_on_a_slow_network_fewer_go_at_once_and_at_the_next_try_as_well(signed_in: Page, problems: Any):
+    signed_in.clock.install()
+    page, exposure = a_run(signed_in, problems)
+    problems.allow("INTERNET_DISCONNECTED")
+    page.context.set_offline(True)
+    for _ in range(4):
+        urge(page)
+    sizes: list[int] = []
+
+    def slow(route: Route) -> None:
+        sizes.append(len(ids_of(route.request)))
+        if sizes == [4, 2]:
+            route.abort()
+        elif sizes[-1] < 4:
+            route.continue_()
+
+    page.route("**/events", slow)
+    page.context.set_offline(False)
+    until(page, lambda: sizes)
+    page.clock.fast_forward(15_000)
+    all_sent(page)
+    assert sizes == [4, 2, 2, 2]
+    assert kinds(page.context, exposure) == ["started", *["resisted"] * 4]

@@ -37,7 +37,7 @@ export async function put(event) {
 /** The events of this account that still wait, oldest first. */
 export const waiting = () => all();
 
-let trouble = null; // null, "unreachable", "too-large", "signed-out" or "other-account"
+let trouble = null; // null, "unreachable", "signed-out" or "other-account"
 
 async function tell() {
   const count = (await waiting()).length;
@@ -52,6 +52,7 @@ function moved(settled = []) {
 let flight = null;
 let again = false;
 let failures = 0;
+let most = BATCH; // sent at once; fewer while more fail or take too long, at the next try as well
 let timer;
 
 /** Send what waits. One flight at a time, over all tabs where the browser has locks. */
@@ -67,11 +68,9 @@ export function flush() {
 
 async function fly() {
   clearTimeout(timer);
-  while (again) {
+  do {
     again = false;
-    let size = BATCH;
-    while (size) size = await alone(() => send(size));
-  }
+  } while ((await alone(send)) || again);
 }
 
 /** Under the lock that all tabs share. A frozen tab may hold it for ever: then rather twice than never. */
@@ -86,7 +85,7 @@ async function alone(task) {
   try {
     return await navigator.locks.request("rung-outbox", { signal }, first);
   } catch {
-    return begun ? 0 : task();
+    return begun ? false : task();
   }
 }
 
@@ -94,24 +93,22 @@ async function alone(task) {
 const failed = new Set();
 let inARow = 0;
 
-/** The next that are sent, at most so many; those at which the server failed come again after all others. */
-async function next(size) {
+/** The next that are sent; those at which the server failed come again after all others. */
+async function next() {
   const all = await waiting();
   const fresh = all.filter(({ id }) => !failed.has(id));
   if (all.length && !fresh.length) {
     failed.clear();
     later();
   }
-  return fresh.slice(0, size);
+  return fresh.slice(0, most);
 }
 
-/** Pass over an event for now; says how many the next batch may have. */
+/** Pass over an event for now; whether the others may go on. */
 function passOver({ id }) {
   failed.add(id);
-  inARow += 1;
-  if (inARow < MAX_FAILED) return BATCH;
-  inARow = 0;
-  return 0;
+  inARow = (inARow + 1) % MAX_FAILED;
+  return inARow;
 }
 
 /** What this clock is worth is asked first: the events are too precious to be measured with. */
@@ -120,26 +117,27 @@ async function answerFor(batch) {
   return typeof first === "string" ? first : post(batch);
 }
 
-/** There was no answer for a batch, and why; says how many the next may have. */
+/** There was no answer for a batch, and why; says whether to go on at once, with fewer or with others. */
 function hindered(why, batch) {
   if (why === "too-large" || why === "failed") {
-    const half = smaller(batch.length) || (why === "failed" && passOver(batch[0]));
-    if (half) return half;
+    most = smaller(batch.length) || 1;
+    if (batch.length > 1 || (why === "failed" && passOver(batch[0]))) return true;
+    why = "unreachable";
   }
-  trouble = why === "failed" ? "unreachable" : why;
+  trouble = why;
   tell();
-  if (mayTryAgain(trouble)) later();
-  return 0;
+  if (mayTryAgain(why)) later();
+  return false;
 }
 
-/** Send one batch of at most so many events; says how many the next may have, 0 for none now. */
-async function send(size) {
-  const batch = await next(size);
+/** Send one batch; says whether to go on at once. */
+async function send() {
+  const batch = await next();
   const was = trouble;
   if (!batch.length) {
     trouble = null;
     if (was) tell();
-    return 0;
+    return false;
   }
   const answer = await answerFor(batch);
   if (typeof answer === "string") return hindered(answer, batch);
@@ -152,7 +150,8 @@ async function send(size) {
   await drop(done);
   moved(done);
   outbox.dispatchEvent(new CustomEvent("answer", { detail: answer }));
-  return size;
+  most = Math.min(BATCH, 2 * most);
+  return true;
 }
 
 /** The server's answer for this batch, or in one word why there is none. */
@@ -181,7 +180,8 @@ async function post(events) {
     learn(answer.now, asked);
     return answer;
   } catch {
-    return "unreachable";
+    // Too large for this network.
+    return events.length && abort.signal.aborted ? "too-large" : "unreachable";
   } finally {
     clearTimeout(limit);
   }
