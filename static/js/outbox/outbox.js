@@ -119,9 +119,10 @@ async function answerFor(batch) {
 
 /** There was no answer for a batch, and why; says whether to go on at once, with fewer or with others. */
 function hindered(why, batch) {
-  if (why === "too-large" || why === "failed") {
-    most = smaller(batch.length) || 1;
-    if (batch.length > 1 || (why === "failed" && passOver(batch[0]))) return true;
+  if (/too|failed/.test(why)) {
+    most = smaller(batch.length) || most;
+    // A network that is too slow rests first, as one does that is not there.
+    if (why !== "too-slow" && (batch.length > 1 || (why === "failed" && passOver(batch[0])))) return true;
     why = "unreachable";
   }
   trouble = why;
@@ -180,8 +181,7 @@ async function post(events) {
     learn(answer.now, asked);
     return answer;
   } catch {
-    // Too large for this network.
-    return events.length && abort.signal.aborted ? "too-large" : "unreachable";
+    return events.length && abort.signal.aborted ? "too-slow" : "unreachable";
   } finally {
     clearTimeout(limit);
   }
