@@ -205,11 +205,14 @@ def _adopted(key: str) -> str | None:
     # Made of the cookie itself, so that all requests of a page that opens with it come to one sign-in.
     secret = services().settings.secret_keys[0].encode()
     token = base64url.encode(hmac.digest(secret, f"sign-in {known} {cookie}".encode(), "sha256"))
-    with services().sessions.writing_briefly() as writing:
-        adopted = sign_in.adopt(writing, known, epoch, token, now(), browser=this_browser())
-        writing.commit()
-    if not adopted:
-        return None
+    with services().sessions.reading() as reading:
+        was_here = sign_in.person_at(reading, token, now()) is not None
+    if not was_here:
+        with services().sessions.writing(hurried=True) as writing:
+            adopted = sign_in.adopt(writing, known, epoch, token, now(), browser=this_browser())
+            writing.commit()
+        if not adopted:
+            return None
     session["_user_id"] = token
     note(Event.signed_in)
     return token
