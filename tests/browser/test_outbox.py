@@ -260,4 +260,5 @@ def test_on_a_slow_network_fewer_go_at_once_and_at_the_next_try_as_well(signed_i
     page.clock.fast_forward(15_000)
     all_sent(page)
     assert sizes == [4, 2, 2, 2]
-    assert kinds(page.context, exposure) == ["started", *["resisted"] * 4]
+    # For the server the page's clock went ahead meanwhile, so that their order says nothing.
+    assert sorted(kinds(page.context, exposure)) == [*["resisted"] * 4, "started"]

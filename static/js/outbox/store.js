@@ -131,8 +131,13 @@ export async function all() {
   if (!account) return [];
   let entries = [];
   try {
-    const own = (database) => [account, locked].map((whose) => database.getAllFromIndex("outbox", "account", whose));
-    entries = (await stored((database) => Promise.all(own(database)))).flat();
+    // With its end, which nobody else would hear of where storage is cleared meanwhile.
+    const own = (database) => {
+      const { store, done } = database.transaction("outbox");
+      return Promise.all([account, locked].map((whose) => store.index("account").getAll(whose)).concat(done));
+    };
+    const [plain, sealed] = await stored(own);
+    entries = plain.concat(sealed);
   } catch {
     // No storage: what is in memory is all there is.
   }
