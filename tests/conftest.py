@@ -31,7 +31,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if not os.environ.get("RUNG_TEST_DATABASE"):
         return
-    chosen = [item for item in items if "migrated" in getattr(item, "fixturenames", ())]
+    with_database = (item for item in items if "migrated" in getattr(item, "fixturenames", ()))
+    chosen = [item for item in with_database if item.get_closest_marker("alike") is None]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
 

@@ -13,8 +13,8 @@ import postgres
 
 WITH_DATABASE = ("tests/unit", "tests/web", "tests/push")
 QUICK = ("tests/unit", "tests/web", "-m", "not slow")
-# More than there are cores, as some of them wait for a clock, a server or a browser.
-PROCESSES = "6"
+# More than there are cores where some of them wait for a clock, a server or a browser.
+PROCESSES, WITHOUT_BROWSERS = 6, 4
 
 
 def main() -> int:
@@ -39,7 +39,7 @@ def whole() -> list[str]:
     shell = browser.find_shell(chromium)
     browsers = {"RUNG_CHROMIUM": chromium, "RUNG_HEADLESS_SHELL": shell, "RUNG_FIREFOX": browser.find("Firefox")}
     failed = [] if scripts() else ["the tests of the scripts"]
-    if not pytest(browsers):
+    if not pytest(browsers, processes=PROCESSES):
         failed.append("the round on SQLite and in browsers")
     address = postgres.address()
     reason = postgres.trouble(address)
@@ -60,9 +60,9 @@ def scripts() -> bool:
     return subprocess.run(["sh", "tools/javascript.sh", "test"], check=False).returncode == 0
 
 
-def pytest(settings: dict[str, str], *arguments: str) -> bool:
-    """Run pytest in as many processes as there are; True when every test passed."""
-    command = [sys.executable, "-m", "pytest", "-q", f"--numprocesses={PROCESSES}", "--dist=worksteal", *arguments]
+def pytest(settings: dict[str, str], *arguments: str, processes: int = WITHOUT_BROWSERS) -> bool:
+    """Run pytest in so many processes; True when every test passed."""
+    command = [sys.executable, "-m", "pytest", "-q", f"--numprocesses={processes}", "--dist=worksteal", *arguments]
     return subprocess.run(command, check=False, env=os.environ | settings).returncode == 0
 
 

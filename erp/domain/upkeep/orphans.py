@@ -5,14 +5,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from cryptography.fernet import InvalidToken
 from sqlalchemy import (
     Column,
+    ColumnElement,
     ForeignKeyConstraint,
     Row,
+    Select,
     Table,
     and_,
     delete,
@@ -120,13 +122,9 @@ def _strange_steps(session: Session, mending: Session | None) -> Iterator[Findin
 def _dangling(
     table: Table, constraint: ForeignKeyConstraint, session: Session, mending: Session | None
 ) -> Iterator[Finding]:
-    parent = constraint.referred_table.alias("parent")
-    (element,) = constraint.elements
-    column = element.parent
-    there = select(parent.c[element.column.name]).where(parent.c[element.column.name] == column).exists()
-    dangles = and_(column.is_not(None), ~there)
+    column, dangles, found = _pointing_to_nothing(table, constraint)
     keys = list(table.primary_key.columns)
-    for row in session.execute(select(*keys).where(dangles)).all():
+    for row in session.execute(found).all():
         if mending:
             mine = [key == value for key, value in zip(keys, row, strict=True)]
             if owner := _owner(mending, column, row):
@@ -136,6 +134,18 @@ def _dangling(
             else:
                 mending.execute(delete(table).where(*mine, dangles))
         yield Finding(table.name, _key(row), f"{column.name} points to nothing")
+
+
+@cache
+def _pointing_to_nothing(
+    table: Table, constraint: ForeignKeyConstraint
+) -> tuple[Column[Any], ColumnElement[bool], Select[Any]]:
+    """The column, when a row of it points to nothing, and the keys of such rows."""
+    parent = constraint.referred_table.alias("parent")
+    (element,) = constraint.elements
+    there = select(parent.c[element.column.name]).where(parent.c[element.column.name] == element.parent).exists()
+    dangles = and_(element.parent.is_not(None), ~there)
+    return element.parent, dangles, select(*table.primary_key.columns).where(dangles)
 
 
 def _owner(session: Session, column: Any, row: Row[Any]) -> uuid.UUID | None:

@@ -22,6 +22,8 @@ from erp.web.edge.attempts import FREE_FAILURES_A_DAY, WINDOW, Memory
 from tests.make.pages import an_invitation
 from tests.web.conftest import PASSWORD, Phone
 
+pytestmark = pytest.mark.alike
+
 WRONG = "not the right password"
 ATTEMPTS = 10
 places = count(1)

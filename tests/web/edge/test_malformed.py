@@ -16,6 +16,8 @@ from tests.make.pages import a_ladder, batch, event
 from tests.make.routes import found_by_check, requests_of
 from tests.web.conftest import Phone
 
+pytestmark = pytest.mark.alike
+
 DEEP = 100_000
 HUGE = "1" + "0" * 5000
 # Read by the JSON routes as what they are: no batch, and no subscription.

@@ -26,6 +26,8 @@ from erp.web.edge.request import client_network
 from tests.make.pages import HTMX, a_ladder, an_exposure
 from tests.web.conftest import PASSWORD, Phone
 
+pytestmark = pytest.mark.alike
+
 ORIGIN = "https://rung.example.org"
 WRONG = "not the right password"
 

@@ -24,6 +24,8 @@ from tests.make.clock import NOW, ZONE
 from tests.make.pages import HTMX, a_ladder, a_pause, a_plan, an_exposure, batch, event, today
 from tests.web.conftest import PASSWORD, Phone
 
+pytestmark = pytest.mark.alike
+
 ROOT = Path(__file__).parents[3]
 WORDS = {"rung"} | {
     word.lower().strip(".")
