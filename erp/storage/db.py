@@ -105,16 +105,19 @@ class Sealed(TypeDecorator[Any]):
 
 
 class Unread(str):
-    """Stands for a text that none of the data keys opens. Shown as it is, and never stored."""
+    """Stands for a text that cannot be read: an empty one, which pages show as […], and which is never stored."""
 
     __slots__ = ()
 
+    def __html__(self) -> str:
+        return "[…]"
 
-UNREAD = Unread("[…]")
+
+UNREAD = Unread()
 
 
 def legible(text: str) -> str:
-    """The text, nothing where it cannot be read: for a form that is to be filled in."""
+    """The text; a plain empty one where it cannot be read: for a form that is to be filled in."""
     return "" if isinstance(text, Unread) else text
 
 
@@ -136,11 +139,12 @@ class EncryptedText(Sealed):
         if value is None:
             return None
         try:
-            return self.opened(token_in(value) or b"") or ""
+            opened = self.opened(token_in(value) or b"")
         except UnknownKey:
-            if self.listed:
-                return UNREAD
-            raise
+            if not self.listed:
+                raise
+            opened = None
+        return (UNREAD if self.listed else "") if opened is None else opened
 
 
 class EncryptedJSON(Sealed):
@@ -169,6 +173,8 @@ class EncryptedName(Sealed):
         return MARK + base64url.encode(box.seal(text, self.place))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if isinstance(value, Unread):
+            raise ValueError("what cannot be read stays as it is stored")
         return None if value is None else self.packed(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
@@ -178,7 +184,7 @@ class EncryptedName(Sealed):
         try:
             return box.open(token, self.place)
         except InvalidToken:
-            return ""
+            return UNREAD
 
     def is_outdated(self, column: Column[Any]) -> ColumnElement[bool]:
         return _begins_otherwise(type_coerce(column, Text()), MARK)

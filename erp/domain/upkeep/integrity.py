@@ -37,6 +37,7 @@ from erp.storage.ladder import Step
 from erp.storage.practice import Day, PracticeTotals
 
 AT_ONCE = 100
+EVENTS_AT_ONCE = 1_000
 # A piece of a repair ends after so long, so that nobody waits for its lock.
 PIECE_SECONDS = 0.2
 WRITTEN = ("outcome", "learning", "note")
@@ -161,12 +162,21 @@ def _exposures(session: Session, account: Account, *, repair: bool) -> Iterator[
 
 
 def _some_at_once(session: Session, account: uuid.UUID) -> Iterator[Sequence[uuid.UUID]]:
-    """The exposures of one person, a few at a time."""
+    """The exposures of one person, a few at a time: one, or as many as have EVENTS_AT_ONCE together."""
     mine = select(_exposure.c.id).where(_exposure.c.account_id == account).order_by(_exposure.c.id).limit(AT_ONCE)
-    some = session.scalars(mine).all()
-    while some:
+    counts = select(_event.c.exposure_id, func.count().label("events")).group_by(_event.c.exposure_id)
+    rest = session.scalars(mine).all()
+    while rest:
+        mine_of_rest = counts.where(_event.c.account_id == account, _event.c.exposure_id.in_(rest))
+        events = {row.exposure_id: row.events for row in session.execute(mine_of_rest)}
+        some: list[uuid.UUID] = []
+        for exposure in rest:
+            if some and sum(events.get(each, 0) for each in (*some, exposure)) > EVENTS_AT_ONCE:
+                yield some
+                some = []
+            some.append(exposure)
         yield some
-        some = session.scalars(mine.where(_exposure.c.id > some[-1])).all()
+        rest = session.scalars(mine.where(_exposure.c.id > rest[-1])).all()
 
 
 def _piece(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+
 from flask import Response, abort, request, session, url_for
 from flask.typing import ResponseReturnValue
 
@@ -26,7 +29,13 @@ def codes() -> ResponseReturnValue:
 
 def _codes_page(error: Invalid | None = None) -> ResponseReturnValue:
     page, left = "account/codes.html", recovery.codes_left(db(), me().id)
-    return form_page(page, page, error, sent=None, codes=shown_codes(), left=left)
+    shown = shown_codes()
+    return form_page(page, page, error, sent=None, codes=shown, set_name=shown and name_of(shown), left=left)
+
+
+def name_of(codes: Sequence[str]) -> str:
+    """What tells a set of codes from another, and tells none of them."""
+    return hashlib.sha256(" ".join(codes).encode()).hexdigest()[:16]
 
 
 @blueprint.post("/account/codes")
@@ -63,6 +72,9 @@ def codes_download() -> ResponseReturnValue:
 def codes_saved() -> ResponseReturnValue:
     """Take it that the codes that are shown here are saved: the set of before is worthless now, and this one hidden."""
     shown = shown_codes()
+    if shown and request.form.get("codes", name_of(shown)) != name_of(shown):
+        # An older tab: what it shows was replaced since.
+        return _codes_page(Invalid({"": Problem("codes_newer")}))
     if shown:
         recovery.confirm(db(), me().id, now(), shown[0])
         db().commit()

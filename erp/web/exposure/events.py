@@ -131,7 +131,9 @@ def _ids() -> dict[str, str]:
     sent = form.identifier(FORM_ID)
     if sent is None:
         return {"id": str(uuid7()), "exposure": str(uuid7())}
-    return {name: str(uuid.uuid5(sent, f"{request.form.get('kind')} {name} {me().id}")) for name in ("id", "exposure")}
+    # A page has several forms of one id: to go on with its own practice, or with the one that gave way to it.
+    said = f"{request.form.get('kind')} {request.form.get('exposure', '')}"
+    return {name: str(uuid.uuid5(sent, f"{said} {name} {me().id}")) for name in ("id", "exposure")}
 
 
 def _honest_end(event: IncomingEvent) -> datetime:

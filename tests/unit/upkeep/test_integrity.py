@@ -17,7 +17,7 @@ from erp.domain.account import sending, sign_in
 from erp.domain.exposure.signals import note_hidden
 from erp.domain.support import cheer as cheers
 from erp.domain.upkeep.finding import Finding
-from erp.domain.upkeep.integrity import accounts, check_account, count_accounts
+from erp.domain.upkeep.integrity import _some_at_once, accounts, check_account, count_accounts
 from erp.domain.upkeep.orphans import check_readable, checks_of_links, drop_unreadable
 from erp.domain.upkeep.refolding import refold
 from erp.storage.account import Account, FormerPhoneKey, SignIn
@@ -721,4 +721,19 @@ def test_a_day_of_before_with_more_than_a_day_of_practice_is_counted_anew_beside
         86_400,
         87_000,
     ]
+    assert findings(session, client.now) == []
+
+
+def test_a_piece_of_a_repair_is_bounded_by_events_as_well(session: Session, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("erp.domain.upkeep.integrity.EVENTS_AT_ONCE", 5)
+    client = Client(session, ZONE, NOON - A_DAY)
+    for number in range(6):
+        client.practises(client.now + number * 20 * A_MINUTE, 600)
+    long = begins(client)
+    for _tap in range(9):
+        goes_on(client, long, "resisted", A_SECOND)
+    session.flush()
+    sizes = [len(some) for some in _some_at_once(session, client.account.id)]
+    assert sum(sizes) == 7
+    assert max(sizes) == 2
     assert findings(session, client.now) == []

@@ -257,13 +257,31 @@ def test_only_the_codes_that_a_browser_shows_are_confirmed_by_it(phone: Callable
         later.post("/account/codes/saved")
     answer = first.post("/account/codes/saved")
     assert answer.status_code == 422
-    assert "Newer codes took their place" in answer.text
+    assert "do not work any more" in answer.text
     assert not CODE.findall(first.get("/account/codes").text)
     assert first.post("/account/codes/download").status_code == 404
     if not confirmed:
         assert later.post("/account/codes/saved").status_code == 303
     raw = {"email": "zed@x.example", "code": new[0], "password": "under seven blue doors"}
     assert third.post("/recover", data=raw).headers["Location"] == "/today"
+
+
+def test_an_older_tab_of_the_same_browser_confirms_no_codes_that_it_does_not_show(
+    client: Phone, phone: Callable[[], Phone]
+):
+    client.post("/account/codes", data={"current": PASSWORD})
+    older = client.get("/account/codes").text
+    client.post("/account/codes", data={"current": PASSWORD})
+    newer = client.get("/account/codes").text
+    field = re.compile(r'name="codes" value="([0-9a-f]{16})"')
+    (told,), (tells,) = field.findall(older), field.findall(newer)
+    answer = client.post("/account/codes/saved", data={"codes": told})
+    assert answer.status_code == 422
+    assert "Newer codes took the place" in answer.text
+    assert CODE.findall(answer.text) == CODE.findall(newer)
+    assert client.post("/account/codes/saved", data={"codes": tells}).status_code == 303
+    raw = {"email": client.email, "code": CODE.findall(newer)[3], "password": "under seven blue doors"}
+    assert phone().post("/recover", data=raw).status_code == 303
 
 
 def test_codes_that_were_replaced_are_shown_no_more(phone: Callable[[], Phone]):

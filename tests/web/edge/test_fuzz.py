@@ -50,7 +50,7 @@ GROUPS: dict[str, list[str]] = {
     "weekdays": ["0", "3", "6", "7", "-1"],
     "zone": ["Europe/Lisbon", "Mars/Base", ""],
     "at": [NOW.isoformat(), "2026-11-18T11:59:00Z", "2026-11-18"],
-    "code details display_name first learning name note prediction response text title via": ["a dog", "Ann"],
+    "code codes details display_name first learning name note prediction response text title via": ["a dog", "Ann"],
     "title-0 title-1 title-x": ["a small dog"],
     "suds-0 suds-1": ["0", "30"],
 }

@@ -102,6 +102,8 @@ def test_a_damaged_value_takes_no_page_away_but_that_of_its_exposure(
         stored = type_coerce(a_damaged(packed, damage), sealed_type(column).impl_instance)
         session.execute(update(column.table).where(column.is_not(None)).values({column.name: stored}))
         session.commit()
+    if column.table.name in ("fear", "step") and column.name in ("name", "title"):
+        assert "[…]" in pages[0][0].get("/ladder").text
     broken = {path: status for phone, path in pages if (status := phone.get(path).status_code) >= 400}
     assert {path: status for path, status in broken.items() if status >= 500} == {}
     assert all(path.startswith(("/exposures/", "/people/invite/")) for path in broken)

@@ -247,3 +247,16 @@ def test_an_old_page_of_a_practice_that_is_over_ends_nothing_that_runs(
     stale = {"kind": "resumed", "exposure": over.rpartition("/")[2], "form_id": str(uuid.uuid4())}
     client.post("/events", data=stale)
     assert phases(database)[runs] == "running"
+
+
+def test_the_forms_of_one_page_are_told_apart_by_their_practice(
+    client: Phone, sessions: Sessions, database: Session, clock: Clock
+):
+    ladder, page = a_ladder(sessions, client), str(uuid.uuid4())
+    first = started(client, ladder.steps[0], str(uuid.uuid4()))
+    clock.go_on(A_MINUTE)
+    second = started(client, ladder.steps[1], str(uuid.uuid4()))
+    for path in (second, first):
+        clock.go_on(A_MINUTE)
+        client.post("/events", data={"kind": "resumed", "exposure": path.rpartition("/")[2], "form_id": page})
+    assert phases(database) == {first: "running", second: "after"}
