@@ -26,7 +26,8 @@ SENTENCES = {
     "no_match": _("This address and this password do not go together."),
     "codes_newer": _("Newer codes took the place of those you saw. These are the ones that count."),
     "codes_replaced": _(
-        "The codes you had here do not work any more: newer ones took their place, on another device perhaps. Make new ones to have them here."
+        "The codes you had here do not work any more: newer ones took their place, on another device perhaps. "
+        "Make new ones to have them here."
     ),
     "no_account": _("No account could be made with this. If you have one already, sign in or use a recovery code."),
     "wrong_code": _("The address and the code do not go together, or the code was used before."),
