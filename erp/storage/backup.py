@@ -213,7 +213,7 @@ def _check_keys(source: Path, sealed: Iterable[object]) -> None:
         token = token_in(stored)
         if token and token[:1] in TOKENS and not box.has_key_of(token):
             raise BackupError(
-                f"The data keys here do not open all texts in {source}. Put the data.keys here that belong to it."
+                f"The data keys here do not open the texts in {source}. Put the data.keys here that belong to it."
             )
 
 

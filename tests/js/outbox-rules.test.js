@@ -37,7 +37,7 @@ test("what was taken and what was refused is settled, and only what was sent", (
 test("too much at once is halved until one event is left", () => {
   const sizes = [];
   for (let size = rules.BATCH; size; size = rules.smaller(size)) sizes.push(size);
-  assert.deepEqual(sizes, [100, 50, 25, 12, 6, 3, 1]);
+  assert.deepEqual(sizes, [100, 50, 25, 13, 7, 4, 2, 1]);
 });
 
 test("the pauses grow from two seconds to a minute, and differ by a quarter either way", () => {

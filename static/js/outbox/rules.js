@@ -49,7 +49,7 @@ export const isOurs = (answer, account) =>
  * How many to send next after an answer of "too-large" or "failed"; 0 where one alone was.
  * @param {number} count
  */
-export const smaller = (count) => Math.trunc(count / 2);
+export const smaller = (count) => (count > 1 ? Math.ceil(count / 2) : 0);
 
 /**
  * The ids of a batch for which the server has answered, taken or refused.
