@@ -15,6 +15,7 @@ from erp.domain.account import recovery, sign_in
 from erp.domain.dates import local_day
 from erp.domain.errors import Invalid
 from erp.domain.practice.first_day import follow_zone
+from erp.storage.db import legible
 from erp.web.account import blueprint
 from erp.web.account.pages import known_account, my_account, sign_out_here, this_device, zone_choice
 from erp.web.edge import attempts
@@ -37,7 +38,7 @@ def account() -> ResponseReturnValue:
 
 def _account_page(fragment: str, error: Invalid | None = None, *, sent: str | None = "form") -> ResponseReturnValue:
     """The page of two forms: `fragment` is the one that was sent."""
-    saved = {"display_name": accounts.name_of(db(), me().id)} | {name: getattr(me(), name) for name in DETAILS}
+    saved = {"display_name": legible(accounts.name_of(db(), me().id))} | {name: getattr(me(), name) for name in DETAILS}
     values = values_of(saved, error if sent else None)
     return form_page(
         "account/account.html",

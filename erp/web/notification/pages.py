@@ -15,6 +15,7 @@ from erp.domain.errors import Invalid
 from erp.domain.notification.device import DeviceView, devices_of
 from erp.services import services
 from erp.storage.account import Account
+from erp.storage.db import legible
 from erp.web.edge.formats import clock, daymedium
 from erp.web.edge.forms import form_page
 from erp.web.edge.notices import SAVED, says
@@ -61,7 +62,7 @@ def device_card(device: DeviceView, rename: Rename | None = None) -> DeviceCard:
     worked = _worked(device.worked_at) if device.worked_at else None
     if rename and rename.device_id == device.id:
         return DeviceCard(device, worked, rename.name, rename.error)
-    return DeviceCard(device, worked, device.name, None)
+    return DeviceCard(device, worked, legible(device.name), None)
 
 
 def _worked(moment: datetime) -> str:

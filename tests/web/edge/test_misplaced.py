@@ -1,6 +1,7 @@
 """A ciphertext that was copied into another column, or is damaged, reads as nothing and hides nothing else."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from erp.storage.tables import Base
 from tests.make.clock import NOW, ZONE
 from tests.make.pages import Ladder, a_cheer, a_coach, a_ladder, an_exposure, an_invitation
 from tests.web.conftest import Phone
+from tests.web.notification.test_device import registered
 
 SEALED = [column for table in Base.metadata.sorted_tables for column in sealed_columns(table)]
 SECRET = "a secret that stays in its own field"
@@ -130,3 +132,20 @@ def test_what_cannot_be_read_is_never_written_over_unseen(sessions: Sessions, cl
     assert raw.title == "Pass the kennel"
     assert client.post(f"/steps/{step}/edit", data=form | {"title": "Pass it", "details": "slowly"}).status_code == 303
     assert "slowly" in client.get(f"/steps/{step}").text
+
+
+@pytest.mark.parametrize(("table", "path"), [("account", "/account"), ("device", "/notifications")])
+def test_a_name_that_cannot_be_read_is_shown_as_such_and_is_an_empty_field(
+    sessions: Sessions, client: Phone, table: str, path: str
+):
+    column = Base.metadata.tables[table].c["display_name" if table == "account" else "name"]
+    registered(client)
+    with sessions.writing() as session:
+        stored = type_coerce("\x02no token", sealed_type(column).impl_instance)
+        session.execute(update(column.table).values({column.name: stored}))
+        session.commit()
+    page = client.get(path).text
+    field = re.search(rf'<input[^>]*name="{column.name}"[^>]*>', page)
+    assert field
+    assert 'value=""' in field[0]
+    assert ("[…]" in page) == (table == "device")
