@@ -208,7 +208,10 @@ def _adopted(key: str) -> str | None:
     with services().sessions.reading() as reading:
         was_here = sign_in.person_at(reading, token, now()) is not None
     if not was_here:
-        with services().sessions.writing(hurried=True) as writing:
+        # A page that is only looked at waits for no lock held elsewhere: it says so, and the cookie stays as it is.
+        sessions = services().sessions
+        waits = request.method not in SAFE_METHODS
+        with sessions.writing(hurried=True) if waits else sessions.writing_briefly() as writing:
             adopted = sign_in.adopt(writing, known, epoch, token, now(), browser=this_browser())
             writing.commit()
         if not adopted:

@@ -329,6 +329,21 @@ def test_the_first_page_of_a_day_waits_for_nobody_that_writes(clock: Clock, clie
     assert _seen(sessions, client) > before
 
 
+def test_a_page_with_a_cookie_of_before_waits_for_no_lock_held_elsewhere_and_keeps_the_cookie(
+    app: Flask, client: Phone, phone: Callable[[], Phone], sessions: Sessions
+):
+    visitor = phone()
+    visitor.set_cookie("rung", former_cookie(app, client.account_id))
+    with sessions.writing() as elsewhere:
+        elsewhere.execute(update(Account).values(sound=False))
+        if elsewhere.get_bind().dialect.name == "sqlite":
+            begun = time.monotonic()
+            answer = visitor.get("/today")
+            assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+            assert time.monotonic() - begun < 4
+    assert visitor.get("/today").status_code == 200
+
+
 def _seen(sessions: Sessions, client: Phone) -> datetime:
     with sessions.reading() as session:
         mine = select(SignIn.seen_at).where(SignIn.account_id == uuid.UUID(client.account_id))
